@@ -12,21 +12,22 @@ export type Value =
   | readonly Value[]
   | { readonly [key: string]: Value };
 
-/** A value as a Python literal, one member a line where it has members. */
+/** A value as a Python literal, one member a line if it is long. */
 export function literal(value: Value, indent = ""): string {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value !== "object") return JSON.stringify(value);
   const inner = `${indent}    `;
-  if (Array.isArray(value)) {
-    const words = value.map((one) => literal(one, inner));
-    const line = `[${words.join(", ")}]`;
-    if (indent.length + line.length < 70) return line;
-    return `[\n${words.map((one) => `${inner}${one},\n`).join("")}${indent}]`;
-  }
-  const members = Object.entries(value).map(([key, one]) =>
-    `${inner}${JSON.stringify(key)}: ${literal(one, inner)},\n`
-  );
-  return `{\n${members.join("")}${indent}}`;
+  const isList = Array.isArray(value);
+  const words = isList
+    ? value.map((one) => literal(one, inner))
+    : Object.entries(value).map(([key, one]) =>
+      `${JSON.stringify(key)}: ${literal(one, inner)}`
+    );
+  const [open, close] = isList ? "[]" : "{}";
+  const line = `${open}${words.join(", ")}${close}`;
+  if (indent.length + line.length < 70 && !line.includes("\n")) return line;
+  const lines = words.map((one) => `${inner}${one},\n`).join("");
+  return `${open}\n${lines}${indent}${close}`;
 }
 
 const WIDTH = 76;
@@ -43,11 +44,15 @@ function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
-/** A list of texts, each as a folded block of YAML. */
+/** A text that YAML reads as it is: no sign in it means anything else. */
+const PLAIN = /^[A-Z]\w* [\w ,.;()-]*$/;
+
+/** A list of texts, each as it is or as a folded block of YAML. */
 export function yamlTexts(texts: readonly string[], indent: string): string {
   const inner = `${indent}  `;
   return texts.map((text) => {
     const lines = wrapped(text, WIDTH - inner.length);
+    if (lines.length === 1 && PLAIN.test(text)) return `${indent}- ${text}\n`;
     return `${indent}- >-\n${lines.map((one) => `${inner}${one}\n`).join("")}`;
   }).join("");
 }

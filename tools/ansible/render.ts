@@ -8,180 +8,20 @@
 import { SCHEMA } from "../../lib/commands/document.ts";
 import { openRpc } from "../../lib/rpc/discover.ts";
 import { VERSION } from "../../lib/version.ts";
-import { COMMON, MODULES, type ModuleSpec } from "./modules.ts";
+import { MODULES } from "./modules.ts";
+import {
+  Collected,
+  commonOptions,
+  commonParams,
+  marked,
+  type Method,
+  type Options,
+  RENAMED,
+} from "./options.ts";
 import { literal, type Value, yamlTexts } from "./python.ts";
 
-/** A parameter of a method. */
-interface Param {
-  readonly name: string;
-  readonly description: string;
-  readonly required: boolean;
-  readonly schema: {
-    readonly type?: string;
-    readonly enum?: readonly string[];
-    readonly anyOf?: readonly Param["schema"][];
-  };
-}
-
-interface Method {
-  readonly name: string;
-  readonly summary: string;
-  readonly params: readonly Param[];
-}
-
-/** An option of a module. */
-interface Option {
-  readonly description: readonly string[];
-  readonly type: string;
-  readonly required?: boolean;
-  readonly choices?: readonly string[];
-  readonly default?: string;
-}
-
-/** Parameters that the modules set themselves. */
-const NOT_OPTIONS = ["dry_run"];
-
-/** Parameters that have another name as an option. */
-const RENAMED: Readonly<Record<string, string>> = { state: "state_file" };
-
-/** Types that the schema tells less exactly. */
-const TYPES: Readonly<Record<string, string>> = { count: "int" };
-
-function optionOf(param: string): string {
-  return RENAMED[param] ?? param;
-}
-
-/** Ansible's word for a type of JSON Schema. */
-function typeOf({ name, schema }: Param): string {
-  const types = (schema.anyOf ?? [schema]).map(({ type }) => type);
-  const known = TYPES[name];
-  if (known !== undefined) return known;
-  // A size: Ansible's type takes k M G T, too.
-  if (types[0] === "integer" && types[1] === "string") return "bytes";
-  if (types.includes("object")) return "raw";
-  const words: Record<string, string> = {
-    boolean: "bool",
-    integer: "int",
-    number: "float",
-    string: "str",
-  };
-  const word = words[types[0] ?? ""];
-  if (word === undefined) throw new Error(`no type of Ansible for ${name}`);
-  return word;
-}
-
-/** A sentence, with options as Ansible marks them. */
-function sentence(text: string): string {
-  const marked = text.replaceAll(
-    /--([a-z][a-z-]*)/g,
-    (_, name: string) => `I(${name.replaceAll("-", "_")})`,
-  );
-  return `${marked.charAt(0).toUpperCase()}${marked.slice(1)}`;
-}
-
-/** V and O are new in ansible-core 2.15: for 2.14, what they looked like. */
-function marked(text: string): string {
-  return text.replaceAll(/\bV\(/g, "C(").replaceAll(/\bO\(/g, "I(");
-}
-
-function words(method: string): string {
-  return method.replaceAll(".", " ");
-}
-
-/** A flag's negated form is the value false of the flag. */
-function isNegation({ name }: Param, { params }: Method): boolean {
-  return name.startsWith("no_") &&
-    params.some((one) => one.name === name.slice(3));
-}
-
-/** The parameters of every method: not of these, but of how all are run. */
-function commonParams(methods: readonly Method[]): string[] {
-  const help = methods.find(({ name }) => name === "schema");
-  return (help?.params ?? []).map(({ name }) => name)
-    .filter((name) => name !== "openrpc");
-}
-
-/** The options of a module, and of each of its commands. */
-class Collected {
-  readonly options: Record<string, Option> = {};
-  readonly commands: Record<string, Record<string, string>> = {};
-  readonly common: Record<string, string> = {};
-
-  constructor(
-    readonly spec: ModuleSpec,
-    private readonly all: readonly Method[],
-  ) {
-    const methods = spec.methods.map((name) => this.#method(name));
-    for (const method of methods) this.#take(method, methods);
-    for (const own of [spec.own ?? {}, COMMON]) {
-      for (const [name, one] of Object.entries(own)) {
-        this.options[name] = {
-          ...one,
-          description: one.description.map(marked),
-        };
-      }
-    }
-  }
-
-  #method(name: string): Method {
-    const found = this.all.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`no method ${name}`);
-    return found;
-  }
-
-  #take(method: Method, methods: readonly Method[]): void {
-    const common = commonParams(this.all);
-    const options: Record<string, string> = {};
-    for (const param of method.params) {
-      if (NOT_OPTIONS.includes(param.name)) continue;
-      const key = optionOf(param.name);
-      const long = param.name.replaceAll("_", "-");
-      const isOperand = this.#isOperand(param);
-      if (isNegation(param, method)) {
-        options[long] = key.slice(3);
-        continue;
-      }
-      if (common.includes(param.name)) this.common[long] = key;
-      else if (!isOperand) options[long] = key;
-      this.options[key] ??= this.#option(param, methods);
-    }
-    this.commands[words(method.name)] = options;
-  }
-
-  /** Operands come before options, and the module itself places them. */
-  #isOperand({ name, required }: Param): boolean {
-    return required || this.spec.optional.includes(name);
-  }
-
-  #option(param: Param, methods: readonly Method[]): Option {
-    const { name, description, schema } = param;
-    const users = methods.filter(({ params }) =>
-      params.some((one) => one.name === name)
-    );
-    const used = users.map((one) => `C(${words(one.name)})`).join(", ");
-    const isForAll = users.length === methods.length;
-    const texts = [sentence(description)];
-    if (!isForAll) texts.push(`Of ${used}.`);
-    const required = param.required && !this.spec.optional.includes(name);
-    return {
-      description: texts,
-      type: typeOf(param),
-      ...(required && { required }),
-      ...(schema.enum && { choices: schema.enum }),
-    };
-  }
-}
-
-function documentation({ spec, options }: Collected): string {
-  let text = `---
-module: ${spec.name}
-short_description: ${spec.summary}
-version_added: 0.1.0
-author:
-  - The authors of kvm-hotplug (@kvm-hotplug)
-description:
-${yamlTexts(spec.description.map(marked), "  ")}options:
-`;
+function optionsText(options: Options): string {
+  let text = "options:\n";
   for (const [name, one] of Object.entries(options)) {
     text += `  ${name}:\n    description:\n`;
     text += yamlTexts(one.description, "      ");
@@ -193,8 +33,20 @@ ${yamlTexts(spec.description.map(marked), "  ")}options:
     }
     if (one.default) text += `    default: ${one.default}\n`;
   }
-  return text + `${ATTRIBUTES}notes:
-${yamlTexts(NOTES, "  ")}`;
+  return text;
+}
+
+function documentation({ spec, options }: Collected): string {
+  return `---
+module: ${spec.name}
+short_description: ${spec.summary}
+version_added: 0.1.0
+author:
+  - The authors of kvm-hotplug (@kvm-hotplug)
+description:
+${yamlTexts(spec.description.map(marked), "  ")}extends_documentation_fragment:
+  - kvm_hotplug.node.common
+${optionsText(options)}`;
 }
 
 const ATTRIBUTES = `attributes:
@@ -213,6 +65,10 @@ const NOTES = [
   "The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says more.",
 ];
 
+/** The package of what the modules import. */
+const UTILS = "ansible_collections.kvm_hotplug.node.plugins.module_utils";
+
+/** In each module: Ansible's fragments have no results. */
 const RETURN = `---
 status:
   description:
@@ -244,7 +100,7 @@ commands:
 `;
 
 /** The argument specification: the options without their descriptions. */
-function argumentSpec({ options }: Collected): Value {
+function argumentSpec(options: Options): Value {
   const entries = Object.entries(options).map(([name, one]) => {
     const { description: _, ...rest } = one;
     return [name, rest as Value] as const;
@@ -252,20 +108,24 @@ function argumentSpec({ options }: Collected): Value {
   return Object.fromEntries(entries);
 }
 
+const LICENSE = `# Copyright: (c) kvm-hotplug contributors
+# MIT License (see LICENSE of kvm-hotplug)
+# Made by \`deno task ansible\`: do not edit.
+`;
+
+const FUTURE = `from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+`;
+
 function moduleText(collected: Collected): string {
-  const { spec, commands, common } = collected;
+  const { spec, options, commands } = collected;
   const rules = Object.entries(spec.rules ?? {}).map(([name, value]) =>
     `        ${name}=${literal(value as Value, "        ")},\n`
   ).join("");
   return `#!/usr/bin/python
-# Copyright: (c) kvm-hotplug contributors
-# MIT License (see LICENSE of kvm-hotplug)
-# Made by \`deno task ansible\`: do not edit.
-
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
+${LICENSE}
+${FUTURE}
 DOCUMENTATION = r"""
 ${documentation(collected)}"""
 
@@ -278,31 +138,60 @@ RETURN = r"""
 ${RETURN}${spec.returns?.trimStart() ?? ""}"""
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import ${spec.name}
-from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
+from ${UTILS}.arguments import COMMON
+from ${UTILS}.devices import ${spec.name}
+from ${UTILS}.tool import Tool
 
-# The \`schema\` of the documents that are understood.
-SCHEMA = ${SCHEMA}
+ARGUMENTS = ${literal(argumentSpec(options))}
 
-ARGUMENTS = ${literal(argumentSpec(collected))}
-
-# By the long options of each command: the options of this module.
+# The long options of each command.
 COMMANDS = ${literal(commands)}
-
-# The same, of every command.
-COMMON = ${literal(common)}
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
 ${rules}    )
-    ${spec.name}(Tool(module, SCHEMA, COMMANDS, COMMON))
+    ${spec.name}(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":
     main()
+`;
+}
+
+/** The documentation that all modules have in common. */
+function fragmentText(all: readonly Method[]): string {
+  return `${LICENSE}
+${FUTURE}
+
+class ModuleDocFragment(object):
+    """What all modules have in common."""
+
+    DOCUMENTATION = r"""
+---
+${optionsText(commonOptions(all))}${ATTRIBUTES}notes:
+${yamlTexts(NOTES, "  ")}"""
+`;
+}
+
+/** The arguments that all modules have in common. */
+function argumentsText(all: readonly Method[]): string {
+  const long = commonParams(all).map(({ name }) => name.replaceAll("_", "-"));
+  return `${LICENSE}"""What all modules have in common."""
+
+${FUTURE}
+# The \`schema\` of the documents that are understood.
+SCHEMA = ${SCHEMA}
+
+COMMON = ${literal(argumentSpec(commonOptions(all)))}
+
+# The long options of every command.
+OPTIONS = ${literal(long)}
+
+# Options of the modules that have another name than the long ones.
+RENAMED = ${literal(RENAMED)}
 `;
 }
 
@@ -327,6 +216,8 @@ repository: https://example.com/kvm-hotplug
 export async function collectionFiles(): Promise<Map<string, string>> {
   const { methods } = await openRpc() as unknown as { methods: Method[] };
   const files = new Map([["galaxy.yml", GALAXY]]);
+  files.set("plugins/doc_fragments/common.py", fragmentText(methods));
+  files.set("plugins/module_utils/arguments.py", argumentsText(methods));
   for (const spec of MODULES) {
     const text = moduleText(new Collected(spec, methods));
     files.set(`plugins/modules/${spec.name}.py`, text);

@@ -38,7 +38,7 @@ class Kind(object):
 
     def names(self, verb):
         """The long names of the options of a command."""
-        return list(self.tool.commands["%s %s" % (self.word, verb)])
+        return self.tool.commands["%s %s" % (self.word, verb)]
 
     def ensure(self, operands, verb):
         """Adds a device; if it exists and differs, changes it by a command.

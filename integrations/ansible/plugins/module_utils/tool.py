@@ -12,6 +12,8 @@ __metaclass__ = type
 
 import json
 
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import OPTIONS, RENAMED, SCHEMA
+
 # Where the executable may be, besides PATH.
 FOLDERS = ["/usr/local/sbin", "/usr/sbin"]
 
@@ -19,21 +21,18 @@ FOLDERS = ["/usr/local/sbin", "/usr/sbin"]
 class Tool(object):
     """The executable on this node, and all that this task did with it.
 
-    @param schema: the `schema` of the documents that are understood
-    @param commands: the options of each command, by its words
-    @param common: the options of every command
+    @param commands: the long options of each command, by its words
     """
 
-    def __init__(self, module, schema, commands, common):
+    def __init__(self, module, commands):
         self.module = module
         self.commands = commands
-        self.common = common
         self.changed = False
         self.calls = []
         self.steps = []
         self.warnings = []
         self.path = self._find()
-        self._check_schema(schema)
+        self._check_schema()
 
     def _find(self):
         given = self.module.params["executable"]
@@ -44,17 +43,17 @@ class Tool(object):
                     " kvm_hotplug.node.install installs it")
         return path
 
-    def _check_schema(self, schema):
+    def _check_schema(self):
         """Before anything is changed: later it would be too late."""
         status, document, dummy = self._run([self.path, "--version", "--json"])
         found = document.get("schema")
-        if status == 0 and found == schema:
+        if status == 0 and found == SCHEMA:
             return
         version = document.get("version", "of an unknown version")
         self.module.fail_json(
             msg="%s (kvm-hotplug %s) writes documents of schema %s, and this"
                 " collection reads schema %s: install the kvm-hotplug that"
-                " belongs to it" % (self.path, version, found, schema),
+                " belongs to it" % (self.path, version, found, SCHEMA),
             status=status, document=document)
 
     def _run(self, words):
@@ -75,9 +74,11 @@ class Tool(object):
 
     def _given(self, names):
         options = {}
-        for name, key in names.items():
-            value = self.module.params[key]
-            if value is None or name == "no-" + key:
+        for name in names:
+            key = RENAMED.get(name, name.replace("-", "_"))
+            value = self.module.params.get(key)
+            # A negated form has no parameter of its own.
+            if value is None:
                 continue
             if value is False:
                 # Without a negated form, an absent flag is what off means.
@@ -97,7 +98,7 @@ class Tool(object):
         """
         dry_run = self.module.check_mode if dry_run is None else dry_run
         words = [self.path] + command.split(" ") + list(operands)
-        words += _words(dict(self._given(self.common), **options))
+        words += _words(dict(self._given(OPTIONS), **options))
         words += ["--dry-run"] if dry_run else []
         status, document, err = self._run(words + ["--json"])
         self.calls.append(words)

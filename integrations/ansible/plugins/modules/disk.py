@@ -22,59 +22,52 @@ description:
     With I(source), a disk is added if the VM does not have this source. If
     it has, the limits are changed to those of the task; other options that
     differ are an error.
-  - >-
-    With I(disk), an existing disk is changed.
+  - With I(disk), an existing disk is changed.
+extends_documentation_fragment:
+  - kvm_hotplug.node.common
 options:
   instance:
     description:
-      - >-
-        A whole name, or the first part of exactly one, up to a dot.
+      - A whole name, or the first part of exactly one, up to a dot.
     type: str
     required: true
   source:
     description:
       - >-
         An absolute path, a URI, or none: a drive without a medium.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   uuid:
     description:
       - >-
         The device's uuid. Default: a random one.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   name:
     description:
-      - >-
-        Name stored with the device.
-      - >-
-        Of C(disk add).
+      - Name stored with the device.
+      - Of C(disk add).
     type: str
   slot:
     description:
       - >-
         PCI slot, 0 to 31, or a port's number; for a SCSI disk, the target
         number. Default: the first free one.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   bus:
     description:
       - >-
         PCI or SCSI bus, or a PCIe port. Default: pci.0, scsi.0; on q35 a
         free port.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   id_scheme:
     description:
       - >-
         Form of the device id: design or ganeti. Default: the form of the
         devices already recorded.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "design"
@@ -84,8 +77,7 @@ options:
       - >-
         Virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-block,
         scsi-generic, scsi-cd or nvme. Default: hvparam disk_type.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "virtio-blk-pci"
@@ -99,8 +91,7 @@ options:
     description:
       - >-
         Raw or qcow2; required for a qcow2 file. Default: raw.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "raw"
@@ -110,16 +101,14 @@ options:
       - >-
         Another folder that may contain backing files of a qcow2 image.
         Default: the image's folder.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   cache:
     description:
       - >-
         Default, none, writeback or writethrough. Default: hvparam
         disk_cache.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "default"
@@ -130,8 +119,7 @@ options:
     description:
       - >-
         Threads, native or io_uring. Default: hvparam disk_aio.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "threads"
@@ -141,66 +129,57 @@ options:
     description:
       - >-
         Ignore or unmap. Default: hvparam disk_discard.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "ignore"
       - "unmap"
   read_only:
     description:
-      - >-
-        The guest cannot write to the disk.
-      - >-
-        Of C(disk add).
+      - The guest cannot write to the disk.
+      - Of C(disk add).
     type: bool
   serial:
     description:
       - >-
         Serial number, as in the guest's /dev/disk/by-id, at most 20
         characters (uuid: the beginning of the uuid). Default: none.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   wwn:
     description:
       - >-
         World Wide Name of a SCSI disk: 16 hexadecimal digits. Default:
         none.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   logical_block_size:
     description:
       - >-
         Bytes of a sector, a power of two from 512 to 32768. Default: the
         size of a block device; 512 for a file.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   physical_block_size:
     description:
       - >-
         Bytes that the disk writes at once, a power of two, 512 to 32768.
         Default: the size of a block device; 512 for a file.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   bootindex:
     description:
       - >-
         Place in the firmware's boot order; no other device may have it.
         Default: none.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   rotation_rate:
     description:
       - >-
         Rotations per minute of a SCSI disk; 1: a solid-state disk. Default:
         not told.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   werror:
     description:
@@ -208,8 +187,7 @@ options:
         If writing fails: report (tell the guest), ignore, stop (pause the
         VM) or enospc (stop if no space is left, else report). Default:
         enospc.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "enospc"
@@ -221,8 +199,7 @@ options:
       - >-
         If reading fails: report (tell the guest), ignore or stop (pause the
         VM). Default: report.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "report"
@@ -232,23 +209,20 @@ options:
     description:
       - >-
         Virtio-blk queues, 1 to 1024. Default: QEMU's choice.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: int
   iothread:
     description:
       - >-
         An iothread of the instance. Default: the main loop.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
   controller:
     description:
       - >-
         SCSI controller to add if the VM has none: lsi, virtio-scsi-pci,
         megasas or dc390. Default: hvparam scsi_controller_type.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "lsi"
@@ -259,157 +233,123 @@ options:
     description:
       - >-
         I/O operations per second; 0: no limit.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   iops_read:
     description:
-      - >-
-        Read operations per second.
-      - >-
-        Of C(disk add), C(disk set).
+      - Read operations per second.
+      - Of C(disk add), C(disk set).
     type: int
   iops_write:
     description:
-      - >-
-        Write operations per second.
-      - >-
-        Of C(disk add), C(disk set).
+      - Write operations per second.
+      - Of C(disk add), C(disk set).
     type: int
   bps:
     description:
       - >-
         Bytes per second, with k M G T; 0: no limit.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: bytes
   bps_read:
     description:
-      - >-
-        Bytes read per second.
-      - >-
-        Of C(disk add), C(disk set).
+      - Bytes read per second.
+      - Of C(disk add), C(disk set).
     type: bytes
   bps_write:
     description:
-      - >-
-        Bytes written per second.
-      - >-
-        Of C(disk add), C(disk set).
+      - Bytes written per second.
+      - Of C(disk add), C(disk set).
     type: bytes
   iops_max:
     description:
-      - >-
-        The higher limit of a burst, above I(iops).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(iops).
+      - Of C(disk add), C(disk set).
     type: int
   iops_read_max:
     description:
-      - >-
-        The higher limit of a burst, above I(iops_read).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(iops_read).
+      - Of C(disk add), C(disk set).
     type: int
   iops_write_max:
     description:
-      - >-
-        The higher limit of a burst, above I(iops_write).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(iops_write).
+      - Of C(disk add), C(disk set).
     type: int
   bps_max:
     description:
-      - >-
-        The higher limit of a burst, above I(bps).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(bps).
+      - Of C(disk add), C(disk set).
     type: bytes
   bps_read_max:
     description:
-      - >-
-        The higher limit of a burst, above I(bps_read).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(bps_read).
+      - Of C(disk add), C(disk set).
     type: bytes
   bps_write_max:
     description:
-      - >-
-        The higher limit of a burst, above I(bps_write).
-      - >-
-        Of C(disk add), C(disk set).
+      - The higher limit of a burst, above I(bps_write).
+      - Of C(disk add), C(disk set).
     type: bytes
   iops_max_length:
     description:
       - >-
         Longest burst at I(iops_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   iops_read_max_length:
     description:
       - >-
         Longest burst at I(iops_read_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   iops_write_max_length:
     description:
       - >-
         Longest burst at I(iops_write_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   bps_max_length:
     description:
       - >-
         Longest burst at I(bps_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   bps_read_max_length:
     description:
       - >-
         Longest burst at I(bps_read_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   bps_write_max_length:
     description:
       - >-
         Longest burst at I(bps_write_max), in whole seconds. Default: 1.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: int
   iops_size:
     description:
-      - >-
-        Bytes of one operation; a larger one counts as several.
-      - >-
-        Of C(disk add), C(disk set).
+      - Bytes of one operation; a larger one counts as several.
+      - Of C(disk add), C(disk set).
     type: bytes
   limit_group:
     description:
-      - >-
-        Share these limits with the disks of this group.
-      - >-
-        Of C(disk add), C(disk set).
+      - Share these limits with the disks of this group.
+      - Of C(disk add), C(disk set).
     type: str
   not_migratable:
     description:
       - >-
         Allow settings that Ganeti cannot restore at the next start or
         migration.
-      - >-
-        Of C(disk add), C(disk set).
+      - Of C(disk add), C(disk set).
     type: bool
   via:
     description:
       - >-
         How QEMU opens the disk: fdset, path, chown, mknod or uri (for a
         URI). Default: fdset, else path.
-      - >-
-        Of C(disk add).
+      - Of C(disk add).
     type: str
     choices:
       - "fdset"
@@ -417,79 +357,34 @@ options:
       - "chown"
       - "mknod"
       - "uri"
-  run_dir:
-    description:
-      - >-
-        Ganeti's run directory; all other paths are below it. Default:
-        $KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti.
-    type: str
-  qmp:
-    description:
-      - >-
-        Use this QMP socket.
-    type: str
-  state_file:
-    description:
-      - >-
-        Use this runtime file.
-    type: str
-  timeout:
-    description:
-      - >-
-        Longest wait for one QMP reply, in seconds. Default: 5.
-    type: float
-  unplug_timeout:
-    description:
-      - >-
-        Longest wait for the guest to release a device, in seconds. Default:
-        30.
-    type: float
-  lock_timeout:
-    description:
-      - >-
-        Longest wait for another kvm-hotplug on the same instance, in
-        seconds. Default: 10.
-    type: float
-  log:
-    description:
-      - >-
-        Append the trace, and one line for each change, as JSON lines.
-    type: str
   disk:
     description:
       - >-
         An index (-1: the last), a uuid or at least 8 characters of it, a
         device id, a name, a path or a URI.
-      - >-
-        Of C(disk set), C(disk resize), C(disk remove).
+      - Of C(disk set), C(disk resize), C(disk remove).
     type: str
   medium:
     description:
       - >-
         Put this file into a CD or floppy drive (none: remove the medium).
-      - >-
-        Of C(disk set).
+      - Of C(disk set).
     type: str
   force:
     description:
-      - >-
-        Change the medium even if the guest has locked the tray.
-      - >-
-        Of C(disk set), C(disk remove).
+      - Change the medium even if the guest has locked the tray.
+      - Of C(disk set), C(disk remove).
     type: bool
   size:
     description:
       - >-
         Bytes, or a number with k, M, G or T: powers of 1024.
-      - >-
-        Of C(disk resize).
+      - Of C(disk resize).
     type: bytes
   grow:
     description:
-      - >-
-        Make the file of a raw image longer, to SIZE.
-      - >-
-        Of C(disk resize).
+      - Make the file of a raw image longer, to SIZE.
+      - Of C(disk resize).
     type: bool
   state:
     description:
@@ -510,29 +405,6 @@ options:
         Tell the guest the present size of the source, for example after
         lvextend.
     type: bool
-  executable:
-    description:
-      - >-
-        The path of kvm-hotplug on the node.
-      - >-
-        If it is omitted, kvm-hotplug is looked for in PATH,
-        C(/usr/local/sbin) and C(/usr/sbin).
-    type: path
-attributes:
-  check_mode:
-    support: full
-    description:
-      - All checks are made against the live VM; nothing is changed.
-  diff_mode:
-    support: partial
-    description:
-      - In check mode, the diff shows each step and what takes it back.
-notes:
-  - >-
-    Runs as root on the node of the VM.
-  - >-
-    The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says
-    more.
 """
 
 EXAMPLES = r"""
@@ -593,36 +465,18 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import COMMON
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import disk
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
 
-# The `schema` of the documents that are understood.
-SCHEMA = 1
-
 ARGUMENTS = {
-    "instance": {
-        "type": "str",
-        "required": True,
-    },
-    "source": {
-        "type": "str",
-    },
-    "uuid": {
-        "type": "str",
-    },
-    "name": {
-        "type": "str",
-    },
-    "slot": {
-        "type": "int",
-    },
-    "bus": {
-        "type": "str",
-    },
-    "id_scheme": {
-        "type": "str",
-        "choices": ["design", "ganeti"],
-    },
+    "instance": {"type": "str", "required": True},
+    "source": {"type": "str"},
+    "uuid": {"type": "str"},
+    "name": {"type": "str"},
+    "slot": {"type": "int"},
+    "bus": {"type": "str"},
+    "id_scheme": {"type": "str", "choices": ["design", "ganeti"]},
     "driver": {
         "type": "str",
         "choices": [
@@ -635,282 +489,157 @@ ARGUMENTS = {
             "nvme",
         ],
     },
-    "format": {
-        "type": "str",
-        "choices": ["raw", "qcow2"],
-    },
-    "allow_backing": {
-        "type": "str",
-    },
+    "format": {"type": "str", "choices": ["raw", "qcow2"]},
+    "allow_backing": {"type": "str"},
     "cache": {
         "type": "str",
         "choices": ["default", "none", "writeback", "writethrough"],
     },
-    "aio": {
-        "type": "str",
-        "choices": ["threads", "native", "io_uring"],
-    },
-    "discard": {
-        "type": "str",
-        "choices": ["ignore", "unmap"],
-    },
-    "read_only": {
-        "type": "bool",
-    },
-    "serial": {
-        "type": "str",
-    },
-    "wwn": {
-        "type": "str",
-    },
-    "logical_block_size": {
-        "type": "int",
-    },
-    "physical_block_size": {
-        "type": "int",
-    },
-    "bootindex": {
-        "type": "int",
-    },
-    "rotation_rate": {
-        "type": "int",
-    },
+    "aio": {"type": "str", "choices": ["threads", "native", "io_uring"]},
+    "discard": {"type": "str", "choices": ["ignore", "unmap"]},
+    "read_only": {"type": "bool"},
+    "serial": {"type": "str"},
+    "wwn": {"type": "str"},
+    "logical_block_size": {"type": "int"},
+    "physical_block_size": {"type": "int"},
+    "bootindex": {"type": "int"},
+    "rotation_rate": {"type": "int"},
     "werror": {
         "type": "str",
         "choices": ["enospc", "report", "stop", "ignore"],
     },
-    "rerror": {
-        "type": "str",
-        "choices": ["report", "stop", "ignore"],
-    },
-    "queues": {
-        "type": "int",
-    },
-    "iothread": {
-        "type": "str",
-    },
+    "rerror": {"type": "str", "choices": ["report", "stop", "ignore"]},
+    "queues": {"type": "int"},
+    "iothread": {"type": "str"},
     "controller": {
         "type": "str",
         "choices": ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
     },
-    "iops": {
-        "type": "int",
-    },
-    "iops_read": {
-        "type": "int",
-    },
-    "iops_write": {
-        "type": "int",
-    },
-    "bps": {
-        "type": "bytes",
-    },
-    "bps_read": {
-        "type": "bytes",
-    },
-    "bps_write": {
-        "type": "bytes",
-    },
-    "iops_max": {
-        "type": "int",
-    },
-    "iops_read_max": {
-        "type": "int",
-    },
-    "iops_write_max": {
-        "type": "int",
-    },
-    "bps_max": {
-        "type": "bytes",
-    },
-    "bps_read_max": {
-        "type": "bytes",
-    },
-    "bps_write_max": {
-        "type": "bytes",
-    },
-    "iops_max_length": {
-        "type": "int",
-    },
-    "iops_read_max_length": {
-        "type": "int",
-    },
-    "iops_write_max_length": {
-        "type": "int",
-    },
-    "bps_max_length": {
-        "type": "int",
-    },
-    "bps_read_max_length": {
-        "type": "int",
-    },
-    "bps_write_max_length": {
-        "type": "int",
-    },
-    "iops_size": {
-        "type": "bytes",
-    },
-    "limit_group": {
-        "type": "str",
-    },
-    "not_migratable": {
-        "type": "bool",
-    },
+    "iops": {"type": "int"},
+    "iops_read": {"type": "int"},
+    "iops_write": {"type": "int"},
+    "bps": {"type": "bytes"},
+    "bps_read": {"type": "bytes"},
+    "bps_write": {"type": "bytes"},
+    "iops_max": {"type": "int"},
+    "iops_read_max": {"type": "int"},
+    "iops_write_max": {"type": "int"},
+    "bps_max": {"type": "bytes"},
+    "bps_read_max": {"type": "bytes"},
+    "bps_write_max": {"type": "bytes"},
+    "iops_max_length": {"type": "int"},
+    "iops_read_max_length": {"type": "int"},
+    "iops_write_max_length": {"type": "int"},
+    "bps_max_length": {"type": "int"},
+    "bps_read_max_length": {"type": "int"},
+    "bps_write_max_length": {"type": "int"},
+    "iops_size": {"type": "bytes"},
+    "limit_group": {"type": "str"},
+    "not_migratable": {"type": "bool"},
     "via": {
         "type": "str",
         "choices": ["fdset", "path", "chown", "mknod", "uri"],
     },
-    "run_dir": {
-        "type": "str",
-    },
-    "qmp": {
-        "type": "str",
-    },
-    "state_file": {
-        "type": "str",
-    },
-    "timeout": {
-        "type": "float",
-    },
-    "unplug_timeout": {
-        "type": "float",
-    },
-    "lock_timeout": {
-        "type": "float",
-    },
-    "log": {
-        "type": "str",
-    },
-    "disk": {
-        "type": "str",
-    },
-    "medium": {
-        "type": "str",
-    },
-    "force": {
-        "type": "bool",
-    },
-    "size": {
-        "type": "bytes",
-    },
-    "grow": {
-        "type": "bool",
-    },
+    "disk": {"type": "str"},
+    "medium": {"type": "str"},
+    "force": {"type": "bool"},
+    "size": {"type": "bytes"},
+    "grow": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent"],
         "default": "present",
     },
-    "resize": {
-        "type": "bool",
-    },
-    "executable": {
-        "type": "path",
-    },
+    "resize": {"type": "bool"},
 }
 
-# By the long options of each command: the options of this module.
+# The long options of each command.
 COMMANDS = {
-    "disk add": {
-        "uuid": "uuid",
-        "name": "name",
-        "slot": "slot",
-        "bus": "bus",
-        "id-scheme": "id_scheme",
-        "driver": "driver",
-        "format": "format",
-        "allow-backing": "allow_backing",
-        "cache": "cache",
-        "aio": "aio",
-        "discard": "discard",
-        "read-only": "read_only",
-        "serial": "serial",
-        "wwn": "wwn",
-        "logical-block-size": "logical_block_size",
-        "physical-block-size": "physical_block_size",
-        "bootindex": "bootindex",
-        "rotation-rate": "rotation_rate",
-        "werror": "werror",
-        "rerror": "rerror",
-        "queues": "queues",
-        "iothread": "iothread",
-        "controller": "controller",
-        "iops": "iops",
-        "iops-read": "iops_read",
-        "iops-write": "iops_write",
-        "bps": "bps",
-        "bps-read": "bps_read",
-        "bps-write": "bps_write",
-        "iops-max": "iops_max",
-        "iops-read-max": "iops_read_max",
-        "iops-write-max": "iops_write_max",
-        "bps-max": "bps_max",
-        "bps-read-max": "bps_read_max",
-        "bps-write-max": "bps_write_max",
-        "iops-max-length": "iops_max_length",
-        "iops-read-max-length": "iops_read_max_length",
-        "iops-write-max-length": "iops_write_max_length",
-        "bps-max-length": "bps_max_length",
-        "bps-read-max-length": "bps_read_max_length",
-        "bps-write-max-length": "bps_write_max_length",
-        "iops-size": "iops_size",
-        "limit-group": "limit_group",
-        "not-migratable": "not_migratable",
-        "via": "via",
-    },
-    "disk set": {
-        "iops": "iops",
-        "iops-read": "iops_read",
-        "iops-write": "iops_write",
-        "bps": "bps",
-        "bps-read": "bps_read",
-        "bps-write": "bps_write",
-        "iops-max": "iops_max",
-        "iops-read-max": "iops_read_max",
-        "iops-write-max": "iops_write_max",
-        "bps-max": "bps_max",
-        "bps-read-max": "bps_read_max",
-        "bps-write-max": "bps_write_max",
-        "iops-max-length": "iops_max_length",
-        "iops-read-max-length": "iops_read_max_length",
-        "iops-write-max-length": "iops_write_max_length",
-        "bps-max-length": "bps_max_length",
-        "bps-read-max-length": "bps_read_max_length",
-        "bps-write-max-length": "bps_write_max_length",
-        "iops-size": "iops_size",
-        "limit-group": "limit_group",
-        "medium": "medium",
-        "force": "force",
-        "not-migratable": "not_migratable",
-    },
-    "disk resize": {
-        "grow": "grow",
-    },
-    "disk remove": {
-        "force": "force",
-    },
-}
-
-# The same, of every command.
-COMMON = {
-    "run-dir": "run_dir",
-    "qmp": "qmp",
-    "state": "state_file",
-    "timeout": "timeout",
-    "unplug-timeout": "unplug_timeout",
-    "lock-timeout": "lock_timeout",
-    "log": "log",
+    "disk add": [
+        "uuid",
+        "name",
+        "slot",
+        "bus",
+        "id-scheme",
+        "driver",
+        "format",
+        "allow-backing",
+        "cache",
+        "aio",
+        "discard",
+        "read-only",
+        "serial",
+        "wwn",
+        "logical-block-size",
+        "physical-block-size",
+        "bootindex",
+        "rotation-rate",
+        "werror",
+        "rerror",
+        "queues",
+        "iothread",
+        "controller",
+        "iops",
+        "iops-read",
+        "iops-write",
+        "bps",
+        "bps-read",
+        "bps-write",
+        "iops-max",
+        "iops-read-max",
+        "iops-write-max",
+        "bps-max",
+        "bps-read-max",
+        "bps-write-max",
+        "iops-max-length",
+        "iops-read-max-length",
+        "iops-write-max-length",
+        "bps-max-length",
+        "bps-read-max-length",
+        "bps-write-max-length",
+        "iops-size",
+        "limit-group",
+        "not-migratable",
+        "via",
+    ],
+    "disk set": [
+        "iops",
+        "iops-read",
+        "iops-write",
+        "bps",
+        "bps-read",
+        "bps-write",
+        "iops-max",
+        "iops-read-max",
+        "iops-write-max",
+        "bps-max",
+        "bps-read-max",
+        "bps-write-max",
+        "iops-max-length",
+        "iops-read-max-length",
+        "iops-write-max-length",
+        "bps-max-length",
+        "bps-read-max-length",
+        "bps-write-max-length",
+        "iops-size",
+        "limit-group",
+        "medium",
+        "force",
+        "not-migratable",
+    ],
+    "disk resize": ["grow"],
+    "disk remove": ["force"],
 }
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_one_of=[["source", "disk"]],
         mutually_exclusive=[["source", "disk"], ["size", "resize"]],
     )
-    disk(Tool(module, SCHEMA, COMMANDS, COMMON))
+    disk(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":

@@ -18,80 +18,18 @@ description:
   - >-
     Shows the instances of a node, or the devices of one, with what differs
     between runtime file, QEMU and node.
-  - >-
-    Changes nothing.
+  - Changes nothing.
+extends_documentation_fragment:
+  - kvm_hotplug.node.common
 options:
   instance:
     description:
-      - >-
-        A whole name, or the first part of exactly one, up to a dot.
+      - A whole name, or the first part of exactly one, up to a dot.
     type: str
   whole:
     description:
-      - >-
-        Compare everything, as list INSTANCE does.
+      - Compare everything, as list INSTANCE does.
     type: bool
-  run_dir:
-    description:
-      - >-
-        Ganeti's run directory; all other paths are below it. Default:
-        $KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti.
-    type: str
-  qmp:
-    description:
-      - >-
-        Use this QMP socket.
-    type: str
-  state_file:
-    description:
-      - >-
-        Use this runtime file.
-    type: str
-  timeout:
-    description:
-      - >-
-        Longest wait for one QMP reply, in seconds. Default: 5.
-    type: float
-  unplug_timeout:
-    description:
-      - >-
-        Longest wait for the guest to release a device, in seconds. Default:
-        30.
-    type: float
-  lock_timeout:
-    description:
-      - >-
-        Longest wait for another kvm-hotplug on the same instance, in
-        seconds. Default: 10.
-    type: float
-  log:
-    description:
-      - >-
-        Append the trace, and one line for each change, as JSON lines.
-    type: str
-  executable:
-    description:
-      - >-
-        The path of kvm-hotplug on the node.
-      - >-
-        If it is omitted, kvm-hotplug is looked for in PATH,
-        C(/usr/local/sbin) and C(/usr/sbin).
-    type: path
-attributes:
-  check_mode:
-    support: full
-    description:
-      - All checks are made against the live VM; nothing is changed.
-  diff_mode:
-    support: partial
-    description:
-      - In check mode, the diff shows each step and what takes it back.
-notes:
-  - >-
-    Runs as root on the node of the VM.
-  - >-
-    The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says
-    more.
 """
 
 EXAMPLES = r"""
@@ -143,70 +81,22 @@ instances:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import COMMON
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import info
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
 
-# The `schema` of the documents that are understood.
-SCHEMA = 1
+ARGUMENTS = {"instance": {"type": "str"}, "whole": {"type": "bool"}}
 
-ARGUMENTS = {
-    "instance": {
-        "type": "str",
-    },
-    "whole": {
-        "type": "bool",
-    },
-    "run_dir": {
-        "type": "str",
-    },
-    "qmp": {
-        "type": "str",
-    },
-    "state_file": {
-        "type": "str",
-    },
-    "timeout": {
-        "type": "float",
-    },
-    "unplug_timeout": {
-        "type": "float",
-    },
-    "lock_timeout": {
-        "type": "float",
-    },
-    "log": {
-        "type": "str",
-    },
-    "executable": {
-        "type": "path",
-    },
-}
-
-# By the long options of each command: the options of this module.
-COMMANDS = {
-    "list": {
-        "whole": "whole",
-    },
-}
-
-# The same, of every command.
-COMMON = {
-    "run-dir": "run_dir",
-    "qmp": "qmp",
-    "state": "state_file",
-    "timeout": "timeout",
-    "unplug-timeout": "unplug_timeout",
-    "lock-timeout": "lock_timeout",
-    "log": "log",
-}
+# The long options of each command.
+COMMANDS = {"list": ["whole"]}
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
     )
-    info(Tool(module, SCHEMA, COMMANDS, COMMON))
+    info(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":

@@ -15,70 +15,30 @@ version_added: 0.1.0
 author:
   - The authors of kvm-hotplug (@kvm-hotplug)
 description:
-  - >-
-    Brings the memory of a running VM to a size, or removes a memory device.
+  - Brings the memory of a running VM to a size, or removes a memory device.
   - >-
     With I(kind) or I(max), memory that is missing is added as one device of
     this kind.
+extends_documentation_fragment:
+  - kvm_hotplug.node.common
 options:
   instance:
     description:
-      - >-
-        A whole name, or the first part of exactly one, up to a dot.
+      - A whole name, or the first part of exactly one, up to a dot.
     type: str
     required: true
   size:
     description:
       - >-
         Bytes, or a number with k, M, G or T: powers of 1024.
-      - >-
-        Of C(memory set), C(memory add).
+      - Of C(memory set), C(memory add).
     type: bytes
-  run_dir:
-    description:
-      - >-
-        Ganeti's run directory; all other paths are below it. Default:
-        $KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti.
-    type: str
-  qmp:
-    description:
-      - >-
-        Use this QMP socket.
-    type: str
-  state_file:
-    description:
-      - >-
-        Use this runtime file.
-    type: str
-  timeout:
-    description:
-      - >-
-        Longest wait for one QMP reply, in seconds. Default: 5.
-    type: float
-  unplug_timeout:
-    description:
-      - >-
-        Longest wait for the guest to release a device, in seconds. Default:
-        30.
-    type: float
-  lock_timeout:
-    description:
-      - >-
-        Longest wait for another kvm-hotplug on the same instance, in
-        seconds. Default: 10.
-    type: float
-  log:
-    description:
-      - >-
-        Append the trace, and one line for each change, as JSON lines.
-    type: str
   kind:
     description:
       - >-
         Kind of the memory device: dimm or virtio-mem. Default: the
         virtio-mem device if there is one, else a new DIMM.
-      - >-
-        Of C(memory add).
+      - Of C(memory add).
     type: str
     choices:
       - "dimm"
@@ -88,29 +48,23 @@ options:
       - >-
         The most that a new virtio-mem device can be given later. Default:
         all that maxmem leaves.
-      - >-
-        Of C(memory add).
+      - Of C(memory add).
     type: bytes
   memory:
     description:
       - >-
         An index (-1: the last) or a device id, such as dimm-0.
-      - >-
-        Of C(memory remove).
+      - Of C(memory remove).
     type: str
   force:
     description:
-      - >-
-        Remove the memory even if the runtime file does not record it.
-      - >-
-        Of C(memory remove).
+      - Remove the memory even if the runtime file does not record it.
+      - Of C(memory remove).
     type: bool
   whole:
     description:
-      - >-
-        Compare everything, as list INSTANCE does.
-      - >-
-        Of C(list).
+      - Compare everything, as list INSTANCE does.
+      - Of C(list).
     type: bool
   state:
     description:
@@ -123,29 +77,6 @@ options:
       - "present"
       - "absent"
     default: present
-  executable:
-    description:
-      - >-
-        The path of kvm-hotplug on the node.
-      - >-
-        If it is omitted, kvm-hotplug is looked for in PATH,
-        C(/usr/local/sbin) and C(/usr/sbin).
-    type: path
-attributes:
-  check_mode:
-    support: full
-    description:
-      - All checks are made against the live VM; nothing is changed.
-  diff_mode:
-    support: partial
-    description:
-      - In check mode, the diff shows each step and what takes it back.
-notes:
-  - >-
-    Runs as root on the node of the VM.
-  - >-
-    The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says
-    more.
 """
 
 EXAMPLES = r"""
@@ -188,106 +119,44 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import COMMON
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import memory
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
 
-# The `schema` of the documents that are understood.
-SCHEMA = 1
-
 ARGUMENTS = {
-    "instance": {
-        "type": "str",
-        "required": True,
-    },
-    "size": {
-        "type": "bytes",
-    },
-    "run_dir": {
-        "type": "str",
-    },
-    "qmp": {
-        "type": "str",
-    },
-    "state_file": {
-        "type": "str",
-    },
-    "timeout": {
-        "type": "float",
-    },
-    "unplug_timeout": {
-        "type": "float",
-    },
-    "lock_timeout": {
-        "type": "float",
-    },
-    "log": {
-        "type": "str",
-    },
-    "kind": {
-        "type": "str",
-        "choices": ["dimm", "virtio-mem"],
-    },
-    "max": {
-        "type": "bytes",
-    },
-    "memory": {
-        "type": "str",
-    },
-    "force": {
-        "type": "bool",
-    },
-    "whole": {
-        "type": "bool",
-    },
+    "instance": {"type": "str", "required": True},
+    "size": {"type": "bytes"},
+    "kind": {"type": "str", "choices": ["dimm", "virtio-mem"]},
+    "max": {"type": "bytes"},
+    "memory": {"type": "str"},
+    "force": {"type": "bool"},
+    "whole": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent"],
         "default": "present",
     },
-    "executable": {
-        "type": "path",
-    },
 }
 
-# By the long options of each command: the options of this module.
+# The long options of each command.
 COMMANDS = {
-    "memory set": {
-    },
-    "memory add": {
-        "kind": "kind",
-        "max": "max",
-    },
-    "memory remove": {
-        "force": "force",
-    },
-    "list": {
-        "instance": "instance",
-        "whole": "whole",
-    },
-}
-
-# The same, of every command.
-COMMON = {
-    "run-dir": "run_dir",
-    "qmp": "qmp",
-    "state": "state_file",
-    "timeout": "timeout",
-    "unplug-timeout": "unplug_timeout",
-    "lock-timeout": "lock_timeout",
-    "log": "log",
+    "memory set": [],
+    "memory add": ["kind", "max"],
+    "memory remove": ["force"],
+    "list": ["instance", "whole"],
 }
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_if=[
             ["state", "present", ["size"]],
             ["state", "absent", ["memory"]],
         ],
     )
-    memory(Tool(module, SCHEMA, COMMANDS, COMMON))
+    memory(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":

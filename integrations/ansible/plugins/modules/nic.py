@@ -15,58 +15,52 @@ version_added: 0.1.0
 author:
   - The authors of kvm-hotplug (@kvm-hotplug)
 description:
-  - >-
-    Adds a network card to a running VM, changes it, or removes it.
+  - Adds a network card to a running VM, changes it, or removes it.
   - >-
     A card is recognized by I(uuid), I(mac) or I(name): one of them must be
     given, or I(nic), which selects an existing card.
   - >-
     If the card exists, it is changed to what the task says. Options that
     cannot be changed, such as I(slot), are an error if they differ.
+extends_documentation_fragment:
+  - kvm_hotplug.node.common
 options:
   instance:
     description:
-      - >-
-        A whole name, or the first part of exactly one, up to a dot.
+      - A whole name, or the first part of exactly one, up to a dot.
     type: str
     required: true
   uuid:
     description:
       - >-
         The device's uuid. Default: a random one.
-      - >-
-        Of C(nic add).
+      - Of C(nic add).
     type: str
   name:
     description:
-      - >-
-        Name stored with the device.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Name stored with the device.
+      - Of C(nic add), C(nic modify).
     type: str
   slot:
     description:
       - >-
         PCI slot, 0 to 31, or a port's number; for a SCSI disk, the target
         number. Default: the first free one.
-      - >-
-        Of C(nic add).
+      - Of C(nic add).
     type: int
   bus:
     description:
       - >-
         PCI or SCSI bus, or a PCIe port. Default: pci.0, scsi.0; on q35 a
         free port.
-      - >-
-        Of C(nic add).
+      - Of C(nic add).
     type: str
   id_scheme:
     description:
       - >-
         Form of the device id: design or ganeti. Default: the form of the
         devices already recorded.
-      - >-
-        Of C(nic add).
+      - Of C(nic add).
     type: str
     choices:
       - "design"
@@ -75,8 +69,7 @@ options:
     description:
       - >-
         Carrier that the guest sees: up or down. Default: up.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
     choices:
       - "up"
@@ -85,16 +78,14 @@ options:
     description:
       - >-
         MAC address. Default: random, with prefix aa:00:00.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   mode:
     description:
       - >-
         None, bridged, routed or openvswitch; none: tap only. Default:
         bridged; without I(link): none.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
     choices:
       - "none"
@@ -105,165 +96,108 @@ options:
     description:
       - >-
         Bridge, switch or routing table.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   vlan:
     description:
       - >-
         VLAN: 100, 100:200 or :100:200.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   ip:
     description:
       - >-
         The guest's IP address, for mode routed.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   network:
     description:
       - >-
         Ganeti network: its name or uuid (if a NIC of this node is in it),
         or its description as JSON.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: raw
   driver:
     description:
       - >-
         Virtio-net-pci (Ganeti: paravirtual), e1000, rtl8139, ne2k_pci,
         pcnet, i82551, …. Default: hvparam nic_type.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   queues:
     description:
       - >-
         Queue pairs, 1 to 32. Default: the hvparams.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: int
   mtu:
     description:
       - >-
         MTU of the tap, 68 to 65521; a virtio NIC tells it to the guest,
         too. Default: the MTU of the bridge; the guest is not told.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: int
   rate:
     description:
       - >-
         Bytes per second in each direction, with k M G T; 0: no limit.
         Default: no limit.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: bytes
   rate_in:
     description:
       - >-
         Bytes per second towards the guest. Default: as I(rate).
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: bytes
   rate_out:
     description:
       - >-
         Bytes per second from the guest. Default: as I(rate).
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: bytes
   vhost:
     description:
       - >-
         Use the kernel's accelerator (I(no_vhost): do not use it). Default:
         hvparam vhost_net.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: bool
   no_vnet_hdr:
     description:
-      - >-
-        No virtio-net headers on the tap.
-      - >-
-        Of C(nic add), C(nic modify).
+      - No virtio-net headers on the tap.
+      - Of C(nic add), C(nic modify).
     type: bool
   tap:
     description:
       - >-
         Name of the new tap. Default: the kernel's choice.
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   script:
     description:
       - >-
         Network script, called in the same way as Ganeti's scripts. Default:
         Ganeti's script if installed, else built-in (iproute2).
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: str
   not_migratable:
     description:
       - >-
         Accept a NIC that Ganeti's start would fail with (mode none).
-      - >-
-        Of C(nic add), C(nic modify).
+      - Of C(nic add), C(nic modify).
     type: bool
-  run_dir:
-    description:
-      - >-
-        Ganeti's run directory; all other paths are below it. Default:
-        $KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti.
-    type: str
-  qmp:
-    description:
-      - >-
-        Use this QMP socket.
-    type: str
-  state_file:
-    description:
-      - >-
-        Use this runtime file.
-    type: str
-  timeout:
-    description:
-      - >-
-        Longest wait for one QMP reply, in seconds. Default: 5.
-    type: float
-  unplug_timeout:
-    description:
-      - >-
-        Longest wait for the guest to release a device, in seconds. Default:
-        30.
-    type: float
-  lock_timeout:
-    description:
-      - >-
-        Longest wait for another kvm-hotplug on the same instance, in
-        seconds. Default: 10.
-    type: float
-  log:
-    description:
-      - >-
-        Append the trace, and one line for each change, as JSON lines.
-    type: str
   nic:
     description:
       - >-
         An index (-1: the last), a uuid or at least 8 characters of it, a
         device id, a name or a MAC address.
-      - >-
-        Of C(nic modify), C(nic remove).
+      - Of C(nic modify), C(nic remove).
     type: str
   force:
     description:
-      - >-
-        Remove the NIC even if the runtime file does not record it.
-      - >-
-        Of C(nic remove).
+      - Remove the NIC even if the runtime file does not record it.
+      - Of C(nic remove).
     type: bool
   state:
     description:
@@ -277,29 +211,6 @@ options:
       - "present"
       - "absent"
     default: present
-  executable:
-    description:
-      - >-
-        The path of kvm-hotplug on the node.
-      - >-
-        If it is omitted, kvm-hotplug is looked for in PATH,
-        C(/usr/local/sbin) and C(/usr/sbin).
-    type: path
-attributes:
-  check_mode:
-    support: full
-    description:
-      - All checks are made against the live VM; nothing is changed.
-  diff_mode:
-    support: partial
-    description:
-      - In check mode, the diff shows each step and what takes it back.
-notes:
-  - >-
-    Runs as root on the node of the VM.
-  - >-
-    The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says
-    more.
 """
 
 EXAMPLES = r"""
@@ -349,200 +260,108 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import COMMON
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import nic
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
 
-# The `schema` of the documents that are understood.
-SCHEMA = 1
-
 ARGUMENTS = {
-    "instance": {
-        "type": "str",
-        "required": True,
-    },
-    "uuid": {
-        "type": "str",
-    },
-    "name": {
-        "type": "str",
-    },
-    "slot": {
-        "type": "int",
-    },
-    "bus": {
-        "type": "str",
-    },
-    "id_scheme": {
-        "type": "str",
-        "choices": ["design", "ganeti"],
-    },
-    "link_state": {
-        "type": "str",
-        "choices": ["up", "down"],
-    },
-    "mac": {
-        "type": "str",
-    },
+    "instance": {"type": "str", "required": True},
+    "uuid": {"type": "str"},
+    "name": {"type": "str"},
+    "slot": {"type": "int"},
+    "bus": {"type": "str"},
+    "id_scheme": {"type": "str", "choices": ["design", "ganeti"]},
+    "link_state": {"type": "str", "choices": ["up", "down"]},
+    "mac": {"type": "str"},
     "mode": {
         "type": "str",
         "choices": ["none", "bridged", "routed", "openvswitch"],
     },
-    "link": {
-        "type": "str",
-    },
-    "vlan": {
-        "type": "str",
-    },
-    "ip": {
-        "type": "str",
-    },
-    "network": {
-        "type": "raw",
-    },
-    "driver": {
-        "type": "str",
-    },
-    "queues": {
-        "type": "int",
-    },
-    "mtu": {
-        "type": "int",
-    },
-    "rate": {
-        "type": "bytes",
-    },
-    "rate_in": {
-        "type": "bytes",
-    },
-    "rate_out": {
-        "type": "bytes",
-    },
-    "vhost": {
-        "type": "bool",
-    },
-    "no_vnet_hdr": {
-        "type": "bool",
-    },
-    "tap": {
-        "type": "str",
-    },
-    "script": {
-        "type": "str",
-    },
-    "not_migratable": {
-        "type": "bool",
-    },
-    "run_dir": {
-        "type": "str",
-    },
-    "qmp": {
-        "type": "str",
-    },
-    "state_file": {
-        "type": "str",
-    },
-    "timeout": {
-        "type": "float",
-    },
-    "unplug_timeout": {
-        "type": "float",
-    },
-    "lock_timeout": {
-        "type": "float",
-    },
-    "log": {
-        "type": "str",
-    },
-    "nic": {
-        "type": "str",
-    },
-    "force": {
-        "type": "bool",
-    },
+    "link": {"type": "str"},
+    "vlan": {"type": "str"},
+    "ip": {"type": "str"},
+    "network": {"type": "raw"},
+    "driver": {"type": "str"},
+    "queues": {"type": "int"},
+    "mtu": {"type": "int"},
+    "rate": {"type": "bytes"},
+    "rate_in": {"type": "bytes"},
+    "rate_out": {"type": "bytes"},
+    "vhost": {"type": "bool"},
+    "no_vnet_hdr": {"type": "bool"},
+    "tap": {"type": "str"},
+    "script": {"type": "str"},
+    "not_migratable": {"type": "bool"},
+    "nic": {"type": "str"},
+    "force": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent"],
         "default": "present",
     },
-    "executable": {
-        "type": "path",
-    },
 }
 
-# By the long options of each command: the options of this module.
+# The long options of each command.
 COMMANDS = {
-    "nic add": {
-        "uuid": "uuid",
-        "name": "name",
-        "slot": "slot",
-        "bus": "bus",
-        "id-scheme": "id_scheme",
-        "link-state": "link_state",
-        "mac": "mac",
-        "mode": "mode",
-        "link": "link",
-        "vlan": "vlan",
-        "ip": "ip",
-        "network": "network",
-        "driver": "driver",
-        "queues": "queues",
-        "mtu": "mtu",
-        "rate": "rate",
-        "rate-in": "rate_in",
-        "rate-out": "rate_out",
-        "vhost": "vhost",
-        "no-vhost": "vhost",
-        "no-vnet-hdr": "no_vnet_hdr",
-        "tap": "tap",
-        "script": "script",
-        "not-migratable": "not_migratable",
-    },
-    "nic modify": {
-        "name": "name",
-        "link-state": "link_state",
-        "mac": "mac",
-        "mode": "mode",
-        "link": "link",
-        "vlan": "vlan",
-        "ip": "ip",
-        "network": "network",
-        "driver": "driver",
-        "queues": "queues",
-        "mtu": "mtu",
-        "rate": "rate",
-        "rate-in": "rate_in",
-        "rate-out": "rate_out",
-        "vhost": "vhost",
-        "no-vhost": "vhost",
-        "no-vnet-hdr": "no_vnet_hdr",
-        "tap": "tap",
-        "script": "script",
-        "not-migratable": "not_migratable",
-    },
-    "nic remove": {
-        "force": "force",
-    },
-}
-
-# The same, of every command.
-COMMON = {
-    "run-dir": "run_dir",
-    "qmp": "qmp",
-    "state": "state_file",
-    "timeout": "timeout",
-    "unplug-timeout": "unplug_timeout",
-    "lock-timeout": "lock_timeout",
-    "log": "log",
+    "nic add": [
+        "uuid",
+        "name",
+        "slot",
+        "bus",
+        "id-scheme",
+        "link-state",
+        "mac",
+        "mode",
+        "link",
+        "vlan",
+        "ip",
+        "network",
+        "driver",
+        "queues",
+        "mtu",
+        "rate",
+        "rate-in",
+        "rate-out",
+        "vhost",
+        "no-vhost",
+        "no-vnet-hdr",
+        "tap",
+        "script",
+        "not-migratable",
+    ],
+    "nic modify": [
+        "name",
+        "link-state",
+        "mac",
+        "mode",
+        "link",
+        "vlan",
+        "ip",
+        "network",
+        "driver",
+        "queues",
+        "mtu",
+        "rate",
+        "rate-in",
+        "rate-out",
+        "vhost",
+        "no-vhost",
+        "no-vnet-hdr",
+        "tap",
+        "script",
+        "not-migratable",
+    ],
+    "nic remove": ["force"],
 }
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_one_of=[["nic", "uuid", "mac", "name"]],
     )
-    nic(Tool(module, SCHEMA, COMMANDS, COMMON))
+    nic(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":

@@ -15,73 +15,29 @@ version_added: 0.1.0
 author:
   - The authors of kvm-hotplug (@kvm-hotplug)
 description:
-  - >-
-    Brings a running VM to a number of processors, or removes one of them.
+  - Brings a running VM to a number of processors, or removes one of them.
+extends_documentation_fragment:
+  - kvm_hotplug.node.common
 options:
   instance:
     description:
-      - >-
-        A whole name, or the first part of exactly one, up to a dot.
+      - A whole name, or the first part of exactly one, up to a dot.
     type: str
     required: true
   count:
     description:
-      - >-
-        A number of processors.
-      - >-
-        Of C(vcpu set).
+      - A number of processors.
+      - Of C(vcpu set).
     type: int
-  run_dir:
-    description:
-      - >-
-        Ganeti's run directory; all other paths are below it. Default:
-        $KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti.
-    type: str
-  qmp:
-    description:
-      - >-
-        Use this QMP socket.
-    type: str
-  state_file:
-    description:
-      - >-
-        Use this runtime file.
-    type: str
-  timeout:
-    description:
-      - >-
-        Longest wait for one QMP reply, in seconds. Default: 5.
-    type: float
-  unplug_timeout:
-    description:
-      - >-
-        Longest wait for the guest to release a device, in seconds. Default:
-        30.
-    type: float
-  lock_timeout:
-    description:
-      - >-
-        Longest wait for another kvm-hotplug on the same instance, in
-        seconds. Default: 10.
-    type: float
-  log:
-    description:
-      - >-
-        Append the trace, and one line for each change, as JSON lines.
-    type: str
   vcpu:
     description:
-      - >-
-        A device id, such as vcpu-1; if it is omitted, the highest one.
-      - >-
-        Of C(vcpu remove).
+      - A device id, such as vcpu-1; if it is omitted, the highest one.
+      - Of C(vcpu remove).
     type: str
   force:
     description:
-      - >-
-        Remove the processor even if the runtime file does not record it.
-      - >-
-        Of C(vcpu remove).
+      - Remove the processor even if the runtime file does not record it.
+      - Of C(vcpu remove).
     type: bool
   state:
     description:
@@ -94,29 +50,6 @@ options:
       - "present"
       - "absent"
     default: present
-  executable:
-    description:
-      - >-
-        The path of kvm-hotplug on the node.
-      - >-
-        If it is omitted, kvm-hotplug is looked for in PATH,
-        C(/usr/local/sbin) and C(/usr/sbin).
-    type: path
-attributes:
-  check_mode:
-    support: full
-    description:
-      - All checks are made against the live VM; nothing is changed.
-  diff_mode:
-    support: partial
-    description:
-      - In check mode, the diff shows each step and what takes it back.
-notes:
-  - >-
-    Runs as root on the node of the VM.
-  - >-
-    The options come from C(kvm-hotplug schema): C(kvm-hotplug help) says
-    more.
 """
 
 EXAMPLES = r"""
@@ -159,88 +92,36 @@ commands:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kvm_hotplug.node.plugins.module_utils.arguments import COMMON
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.devices import vcpu
 from ansible_collections.kvm_hotplug.node.plugins.module_utils.tool import Tool
 
-# The `schema` of the documents that are understood.
-SCHEMA = 1
-
 ARGUMENTS = {
-    "instance": {
-        "type": "str",
-        "required": True,
-    },
-    "count": {
-        "type": "int",
-    },
-    "run_dir": {
-        "type": "str",
-    },
-    "qmp": {
-        "type": "str",
-    },
-    "state_file": {
-        "type": "str",
-    },
-    "timeout": {
-        "type": "float",
-    },
-    "unplug_timeout": {
-        "type": "float",
-    },
-    "lock_timeout": {
-        "type": "float",
-    },
-    "log": {
-        "type": "str",
-    },
-    "vcpu": {
-        "type": "str",
-    },
-    "force": {
-        "type": "bool",
-    },
+    "instance": {"type": "str", "required": True},
+    "count": {"type": "int"},
+    "vcpu": {"type": "str"},
+    "force": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent"],
         "default": "present",
     },
-    "executable": {
-        "type": "path",
-    },
 }
 
-# By the long options of each command: the options of this module.
-COMMANDS = {
-    "vcpu set": {
-    },
-    "vcpu remove": {
-        "force": "force",
-    },
-}
-
-# The same, of every command.
-COMMON = {
-    "run-dir": "run_dir",
-    "qmp": "qmp",
-    "state": "state_file",
-    "timeout": "timeout",
-    "unplug-timeout": "unplug_timeout",
-    "lock-timeout": "lock_timeout",
-    "log": "log",
-}
+# The long options of each command.
+COMMANDS = {"vcpu set": [], "vcpu remove": ["force"]}
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_if=[
             ["state", "present", ["count"]],
             ["state", "absent", ["vcpu"]],
         ],
     )
-    vcpu(Tool(module, SCHEMA, COMMANDS, COMMON))
+    vcpu(Tool(module, COMMANDS))
 
 
 if __name__ == "__main__":
