@@ -69,8 +69,10 @@ Deno.test("two nodes by Ansible", async (t) => {
   await using controller = await Controller.start(nodes);
 
   for (const node of nodes) await node.install(EXECUTABLE);
-  await using vmOne = await one.vm({ release, tools, name: NAME });
-  await using vmTwo = await two.vm({ release, tools, name: NAME });
+  const extraArgs = ["--m", "slots=2,maxmem=1G"];
+  const options = { release, tools, name: NAME, extraArgs };
+  await using vmOne = await one.vm(options);
+  await using vmTwo = await two.vm(options);
   const both = (changed: number) => ({
     [one.name]: changed,
     [two.name]: changed,
@@ -125,6 +127,16 @@ Deno.test("two nodes by Ansible", async (t) => {
       assertEquals([result.changed, result.status], [changed, 0], result.msg);
       assertEquals(result.device.size_bytes, 16 << 20);
     }
+  });
+
+  await t.step("missing memory is added as a device of a kind", async () => {
+    const more = { instance: NAME, size: "288M", kind: "dimm" };
+    for (const changed of [true, false]) {
+      const result = await controller.task(one, "memory", more);
+      assertEquals([result.changed, result.status], [changed, 0], result.msg);
+    }
+    const { json } = await tool(vmOne, "list", NAME);
+    assertEquals(json.memory_bytes, 288 << 20);
   });
 
   await t.step("an index is no name of what shall be absent", async () => {

@@ -172,7 +172,7 @@ ${UNTIL}`,
       "Brings the memory of a running VM to a size, or removes a memory device.",
       "With O(kind) or O(max), memory that is missing is added as one device of this kind.",
     ],
-    methods: ["memory.set", "memory.add", "memory.remove", "list"],
+    methods: ["memory.set", "memory.add", "memory.remove"],
     optional: ["size", "memory"],
     own: {
       state: state(

@@ -160,8 +160,7 @@ def memory(tool):
         kind.remove(params["memory"])
     size = params["size"]
     if params["kind"] is not None or params["max"] is not None:
-        listed = tool.call("list", [kind.instance], tool.given("list"),
-                           dry_run=False)
+        listed = tool.call("list", [kind.instance], {}, dry_run=False)
         missing = size - (listed["memory_bytes"] or size)
         if missing > 0:
             tool.finish(kind.call("add", [str(missing)], kind.given("add")))

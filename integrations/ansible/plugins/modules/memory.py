@@ -61,11 +61,6 @@ options:
       - Remove the memory even if the runtime file does not record it.
       - Of C(memory remove).
     type: bool
-  whole:
-    description:
-      - Compare everything, as list INSTANCE does.
-      - Of C(list).
-    type: bool
   state:
     description:
       - >-
@@ -130,7 +125,6 @@ ARGUMENTS = {
     "max": {"type": "bytes"},
     "memory": {"type": "str"},
     "force": {"type": "bool"},
-    "whole": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent"],
@@ -143,7 +137,6 @@ COMMANDS = {
     "memory set": [],
     "memory add": ["kind", "max"],
     "memory remove": ["force"],
-    "list": ["instance", "whole"],
 }
 
 
