@@ -33,8 +33,15 @@ export async function ensureMonitoring(log: Log): Promise<Monitoring> {
   };
 }
 
-/** rpmbuild and lintian. */
+const PACKAGERS = {
+  rpmbuild: "rpm",
+  lintian: "lintian",
+  "systemd-analyze": "systemd",
+} as const;
+
+/** The programs that make and check packages and units of systemd. */
 export async function ensurePackagers(log: Log): Promise<void> {
-  if (!await isInPath("rpmbuild")) await install(["rpm"], log);
-  if (!await isInPath("lintian")) await install(["lintian"], log);
+  for (const [program, name] of Object.entries(PACKAGERS)) {
+    if (!await isInPath(program)) await install([name], log);
+  }
 }
