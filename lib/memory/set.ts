@@ -11,8 +11,9 @@ import {
   refusePending,
   refuseWithoutAcpi,
 } from "../plan/requirements.ts";
+import { ask } from "../qmp/query.ts";
 import { memoryNow, refuseNoAddition, sayMemory } from "./add.ts";
-import { liveMemory, memoryOf } from "./live.ts";
+import { liveMemory, MEMORY_DEVICES, memoryOf, totalBytes } from "./live.ts";
 import { MEMORY } from "./name.ts";
 import { recordedMemory } from "./recorded.ts";
 import type { MemoryRequest, MemorySet } from "./request.ts";
@@ -70,7 +71,8 @@ export function planMemorySet(
       .filter(({ hvinfo: { id } }) => liveMemory(facts.qemu, id) !== undefined)
       .forEach((one) => refusePending(facts, one));
   }
-  const changes = memoryChanges(expectMachine(facts), devices, sizeBytes);
+  const machine = expectMachine(facts);
+  const changes = memoryChanges(machine, devices, sizeBytes);
   if (changes.some((one) => one.do === "add")) {
     refuseNoAddition(facts, "memory-set");
   }
@@ -84,5 +86,8 @@ export function planMemorySet(
       reached: at === requests.length - 1 ? last : was,
     }));
   });
-  return { action: "set", before, parts, say: sayMemory };
+  return {
+    ...{ action: "set", before, parts, say: sayMemory },
+    count: async (qmp) => totalBytes(machine, await ask(qmp, MEMORY_DEVICES)),
+  };
 }

@@ -36,7 +36,7 @@ export interface Outcome {
      * unit.
      */
     readonly reached: number;
-    /** The amount for people: `3 processors`. */
+    /** What was asked for, for people: `3 processors`; and what is there. */
     readonly has: string;
     /** In their order. */
     readonly operations: readonly Outcome[];

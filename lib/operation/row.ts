@@ -10,13 +10,16 @@
 import type { RunOptions } from "../engine/options.ts";
 import type { Plan } from "../engine/plan.ts";
 import {
+  exitStatus,
   HotplugError,
+  isFailure,
   named,
   type RowSoFar,
   toldOf,
   withDetails,
 } from "../errors.ts";
 import type { KindRequest } from "../kinds.ts";
+import { nothingChanged } from "../monitor/failure.ts";
 import type { Row } from "../plan/kind.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -27,10 +30,15 @@ export function isRow<R extends KindRequest>(
   return "parts" in decided;
 }
 
+/** The amount after these operations, if the guest has followed each. */
+function planned({ before, parts }: Row, done: readonly Outcome[]): number {
+  return parts[done.length - 1]?.reached ?? before;
+}
+
 /** The amount that was reached. */
-function soFar({ before, parts }: Row, done: readonly Outcome[]): RowSoFar {
+function soFar(reached: number, done: readonly Outcome[]): RowSoFar {
   return {
-    reached: parts[done.length - 1]?.reached ?? before,
+    reached,
     operations: done.map(({ action, changed, device }) => ({
       action,
       changed,
@@ -59,17 +67,37 @@ function refuseUnwanted({ signal, isWanted }: RowOptions, left: number) {
 type RowOptions = Pick<RunOptions, "signal" | "isWanted">;
 
 /**
+ * What the instance has now.
+ *
+ * @param usual the answer where the guest need not follow, and where QEMU does
+ * not tell
+ */
+async function counted(
+  usual: number,
+  count: (() => Promise<number>) | undefined,
+): Promise<number> {
+  try {
+    return await count?.() ?? usual;
+  } catch (error) {
+    if (isFailure(nothingChanged(error))) return usual;
+    throw error;
+  }
+}
+
+/**
  * Carries a row out.
  *
  * @param one carries out one request, or only plans it
+ * @param count asks QEMU what the instance has. @default what was planned
  * @throws {HotplugError} the error of the operation that failed, with the
  * operations before it
  */
 export async function carryOutRow<R extends KindRequest>(
   instance: string,
   row: Row<R>,
-  { one, options }: {
+  { one, count, options }: {
     readonly one: (request: R) => Promise<Outcome>;
+    readonly count?: (() => Promise<number>) | undefined;
     readonly options: RowOptions;
   },
 ): Promise<Outcome> {
@@ -82,18 +110,23 @@ export async function carryOutRow<R extends KindRequest>(
     } catch (error) {
       const fault = named(error);
       const changed = fault.changed || anyChanged(done);
-      throw withDetails(fault, { row: soFar(row, done), changed });
+      // Where QEMU did not answer, it would only be waited for again.
+      const now = exitStatus(fault.code) === 6 ? count : undefined;
+      const reached = await counted(planned(row, done), now);
+      throw withDetails(fault, { row: soFar(reached, done), changed });
     }
   }
   const plans = done.flatMap(({ plan }) => plan === undefined ? [] : [plan]);
-  const { reached } = soFar(row, done);
+  const wanted = planned(row, done);
+  const reached = await counted(wanted, count);
+  const short = reached === wanted ? "" : `; it has ${row.say(reached)}`;
   const remarks = done.flatMap(({ warnings }) => warnings);
   return {
     instance,
     action: row.action,
     changed: anyChanged(done),
     device: null,
-    row: { reached, has: row.say(reached), operations: done },
+    row: { reached, has: `${row.say(wanted)}${short}`, operations: done },
     warnings: row.remarks?.(remarks) ?? remarks,
     ...(plans.length > 0 && { plan: plans.flat() }),
   };

@@ -317,7 +317,14 @@ async function runOne(
 ): Promise<Outcome> {
   const made = await runAlone(request, paths, options);
   if (!("parts" in made)) return made;
+  const { count } = made;
   return await carryOutRow(paths.name, made, {
+    count: count && options.mode === "apply"
+      ? async () => {
+        using qmp = await openMonitor(paths.qmp, options);
+        return await count(qmp);
+      }
+      : undefined,
     one: async (part) => {
       if (part !== made.parts[0]?.request) await settle?.();
       return await runOne(part, { paths, options });

@@ -73,6 +73,11 @@ export interface Row<R extends AnyRequest = AnyRequest> {
   readonly parts: readonly RowPart<R>[];
   /** What the instance has then, for people: `3 processors`. */
   say(reached: number): string;
+  /**
+   * What there is now, where a guest may follow only in part. @default what the
+   * last part brings
+   */
+  count?(qmp: QmpSession): Promise<number>;
   /** The remarks of all parts, in a few. @default each of them */
   remarks?(all: readonly Remark[]): readonly Remark[];
 }

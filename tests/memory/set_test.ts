@@ -44,8 +44,11 @@ const TWO = {
   ],
 };
 
-Deno.test("planMemorySet() tells what each operation reaches", () => {
-  const { say, parts, ...rest } = set(512 * M, TWO);
+Deno.test("planMemorySet() tells what each operation reaches", async () => {
+  const { say, parts, count, ...rest } = set(512 * M, TWO);
+  const executeAll = () => Promise.resolve([[DIMM_DATA]]);
+  const qmp = { executeAll } as unknown as QmpSession;
+  assertEquals(await count?.(qmp), 768 * M);
   assertEquals(rest, { action: "set", before: 896 * M });
   assertEquals(say(G), "1G of memory");
   const remove = { kind: "memory-remove", instance: "vm1" } as const;

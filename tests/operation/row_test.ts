@@ -1,9 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { HotplugError, refuse } from "../../lib/errors.ts";
+import { type ErrorCode, HotplugError, refuse } from "../../lib/errors.ts";
 import type { KindRequest } from "../../lib/kinds.ts";
 import type { Outcome } from "../../lib/operation/outcome.ts";
 import { carryOutRow, isRow } from "../../lib/operation/row.ts";
 import type { Row } from "../../lib/plan/kind.ts";
+import { QmpClosedError } from "../../lib/qmp/errors.ts";
 import { planOf } from "../../lib/engine/plan.ts";
 
 const PARTS = ["a", "b", "c"];
@@ -91,6 +92,37 @@ Deno.test("carryOutRow() tells with a failure what was done before it", async ()
   assertEquals(await at("c", false), [
     ...["abc", "refused", false, 2, ["a", "b"]],
   ]);
+});
+
+Deno.test("carryOutRow() tells what is there where a guest may follow in part", async () => {
+  const one = () => Promise.resolve(outcome("a"));
+  const of = async (count: () => Promise<number>) => {
+    const { row } = await carryOutRow("vm1", ROW, { one, count, options: {} });
+    return [row?.reached, row?.has];
+  };
+  assertEquals(await of(() => Promise.resolve(3)), [3, "3 of 3"]);
+  assertEquals(await of(() => Promise.resolve(2)), [
+    ...[2, "3 of 3; it has 2 of 3"],
+  ]);
+  // A QEMU that has ended tells nothing.
+  const ended = () => Promise.reject(new QmpClosedError("gone"));
+  assertEquals(await of(ended), [3, "3 of 3"]);
+  await assertRejects(() => of(() => Promise.reject(new TypeError("fault"))));
+});
+
+Deno.test("carryOutRow() counts after a guest that did not follow", async () => {
+  const failed = async (code: ErrorCode) => {
+    let asked = 0;
+    const count = () => Promise.resolve(asked += 7);
+    const one = () => Promise.reject(new HotplugError(code, "no"));
+    const error = await assertRejects(
+      () => carryOutRow("vm1", ROW, { one, count, options: {} }),
+      HotplugError,
+    );
+    return [asked, error.details.row?.reached];
+  };
+  assertEquals(await failed("unplug-pending"), [7, 7]);
+  assertEquals(await failed("monitor-timeout"), [0, 0]);
 });
 
 Deno.test("carryOutRow() does no more once nobody waits for it", async () => {

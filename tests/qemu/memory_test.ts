@@ -253,6 +253,9 @@ eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
 
   await t.step("a guest that does not follow is told of", async () => {
     await vm.qmp.execute("stop");
+    const more = await tool(vm, "memory", "set", vm.name, "576M");
+    assertEquals([more.status, more.json.reached], [0, 512 * M], more.stdout);
+    assertEquals(more.json.warnings[0].code, "memory-not-taken");
     const less = await tool(vm, "memory", "set", vm.name, "448M");
     const { code, message } = less.json.error;
     assertEquals([less.status, code], [6, "unplug-pending"]);
