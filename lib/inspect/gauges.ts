@@ -80,7 +80,7 @@ const OF_INSTANCE: readonly {
   {
     name: "devices",
     help:
-      "Number of devices by kind and status; present: QEMU has the device, and no more was compared.",
+      "Number of devices by kind and status, without the drives that the VM was started with; present: QEMU has the device, and no more was compared.",
     samples: ({ devices }) =>
       counted(devices.map(({ kind, status }) => ({ kind, status }))),
   },

@@ -125,7 +125,10 @@ async function ownOf({ subject, asked }: Surveyed) {
 
 type Kinds = Awaited<ReturnType<typeof loadKinds>>;
 
-/** Each device and its status. */
+/**
+ * Each device and its status. As in `list`, drives that the VM was started with
+ * are no disks; their differences are counted.
+ */
 function devicesOf(
   one: Surveyed,
   record: OwnRecord | undefined,
@@ -138,12 +141,13 @@ function devicesOf(
   const look = asked.monitor === "answered" ? asked.look : undefined;
   if (look !== undefined) {
     const { content } = look;
-    const about = { paths, differences, kinds };
-    const stray = unread(one.subject) ? { stray: "unknown" } as const : {};
-    return listDevices(content.runtime, look, { ...about, ...stray });
+    const stray = unread(one.subject) ? "unknown" : "not-recorded";
+    const about = { paths, differences, kinds, stray } as const;
+    return listDevices(content.runtime, look, about)
+      .filter(({ index, status }) => index !== null || status === stray);
   }
   if ("code" in runtime) return [];
-  return recordedDevices(runtime)
+  return recordedDevices(runtime).filter(({ index }) => index !== null)
     .map((entry) => ({
       kind: entry.kind,
       status: presence(entry, one, record),

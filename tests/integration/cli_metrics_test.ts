@@ -123,6 +123,25 @@ Deno.test("metrics --whole have the statuses and codes of list INSTANCE", async 
   assertEquals(total, differences.length);
 });
 
+Deno.test("metrics count the disks that list counts: no drives of the start", async () => {
+  await using vm = new Instance();
+  const { runtime } = vm;
+  const drive = "file=/srv/a.iso,media=cdrom,format=raw,if=ide";
+  runtime[0].push("-drive", drive);
+  Deno.writeTextFileSync(vm.runtimePath, JSON.stringify(runtime));
+  const { json: all } = await vm.cli("list");
+  const [summary] = all.instances as Doc[];
+  const { json } = await vm.cli("list", NAME);
+  const disks = (json.devices as Doc[]).filter(({ kind }) => kind === "disk");
+  assertEquals([summary?.disks, disks.length], [1, 2]);
+  for (const depth of [[], ["--whole"]]) {
+    const counted = samplesIn(await metrics(vm, ...depth))
+      .filter((line) => line.includes('kind="disk"'))
+      .map((line) => Number(line.split(" ").at(-1)));
+    assertEquals(counted, [1]);
+  }
+});
+
 Deno.test("metrics tell since when a removal is pending", async () => {
   await using vm = new Instance();
   const process = await pretend(vm, NAME);
