@@ -6,6 +6,7 @@
 
 import { check as checkTarget, type CheckResult } from "../inspect/check.ts";
 import { remarkText } from "../errors.ts";
+import { startHint } from "../plan/kvm_extra.ts";
 import type { Answer, Call } from "./answer.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
@@ -47,12 +48,11 @@ function textOf(result: CheckResult): string[] {
     one.for.join(", "),
     one.detail,
   ]);
-  const hints = result.requirements.flatMap(({ name, hint }) =>
-    hint === null ? [] : [`hint (${name}): ${hint}`]
+  // The words for the next start stand below, for all requirements together.
+  const hints = result.requirements.flatMap(({ name, hint, kvm_extra }) =>
+    hint === null || kvm_extra !== null ? [] : [`hint (${name}): ${hint}`]
   );
-  const start = result.kvm_extra === null
-    ? []
-    : [`for the next start, add to hvparam kvm_extra: ${result.kvm_extra}`];
+  const start = result.kvm_extra === null ? [] : [startHint(result.kvm_extra)];
   const ways = result.ways.map(({ via, usable, detail }) => [
     usable,
     `--via ${via}`,

@@ -19,7 +19,7 @@ import {
   STATE_RULES,
 } from "../plan/requirements.ts";
 import type { Told } from "../words/json_schema.ts";
-import { kvmExtra } from "./kvm_extra.ts";
+import { kvmExtra } from "../plan/kvm_extra.ts";
 import type { REQUIREMENT } from "./check_schema.ts";
 
 /** One requirement, and whether it is met. */

@@ -6,14 +6,48 @@
  * @module
  */
 
-import { noFreeSlot, unsupported } from "../errors.ts";
+import { type HotplugError, noFreeSlot, unsupported } from "../errors.ts";
+import type { StartOption } from "../plan/kind.ts";
+import { kvmExtra, startHint } from "../plan/kvm_extra.ts";
 import { typedSize } from "../words/text.ts";
 import type { MachineMemory } from "./live.ts";
 import { BLOCK_BYTES } from "./size.ts";
 
-const START_HINT =
-  "start the VM with room: check has the words for hvparam kvm_extra";
+/** Proposed where there is nothing, in bytes and slots. */
+const USUAL_MAX_BYTES = 16 * 1024 ** 3;
+const USUAL_SLOTS = 8;
 
+/** What the next start must have to take more DIMMs. */
+export function slotsOption({ slots }: MachineMemory): StartOption {
+  return { option: "m", value: `slots=${slots * 2 || USUAL_SLOTS}` };
+}
+
+/** What the next start must have to take more memory; `bytes` in all. */
+export function maxmemOption(
+  { baseBytes, maxBytes }: MachineMemory,
+  bytes = 0,
+): StartOption {
+  const GIB = 1024 ** 3;
+  const least = Math.max(USUAL_MAX_BYTES, 4 * baseBytes, 2 * maxBytes, bytes);
+  const maxmem = typedSize(Math.ceil(least / GIB) * GIB);
+  return { option: "m", value: `maxmem=${maxmem}` };
+}
+
+/** What a person can do, with the words for the next start. */
+function hintOf(options: readonly StartOption[], first?: string): string {
+  const start = startHint(kvmExtra(options) ?? "");
+  return first === undefined ? start : `${first}, or ${start}`;
+}
+
+/** The VM was started without room for any memory. */
+function noRoomAtAll(machine: MachineMemory, without: string): HotplugError {
+  const { slots, region } = machine;
+  const options = [
+    ...slots === 0 ? [slotsOption(machine)] : [],
+    ...region === undefined ? [maxmemOption(machine)] : [],
+  ];
+  return unsupported(`The VM was started without ${without}`, hintOf(options));
+}
 /** What has its place already, in QEMU or in the file. */
 export interface Placed {
   /** Of a DIMM. */
@@ -29,19 +63,18 @@ export interface Placed {
  * `no-free-slot` if all are taken
  */
 export function chooseDimmSlot(
-  { slots }: MachineMemory,
+  machine: MachineMemory,
   placed: readonly Placed[],
 ): number {
-  if (slots === 0) {
-    throw unsupported("The VM was started without slots for DIMMs", START_HINT);
-  }
+  const { slots } = machine;
+  if (slots === 0) throw noRoomAtAll(machine, "slots for DIMMs");
   const taken = new Set(placed.map(({ slot }) => slot));
   for (let slot = 0; slot < slots; slot++) {
     if (!taken.has(slot)) return slot;
   }
   throw noFreeSlot(
     `All ${slots} slots for DIMMs are taken`,
-    "remove a DIMM, or start the VM with more slots",
+    hintOf([slotsOption(machine)], "remove a DIMM"),
   );
 }
 
@@ -66,9 +99,7 @@ export function chooseAddr(
   spanBytes: number,
 ): number {
   const { region } = machine;
-  if (region === undefined) {
-    throw unsupported("The VM was started without maxmem", START_HINT);
-  }
+  if (region === undefined) throw noRoomAtAll(machine, "maxmem");
   const free = freeBytes(machine, placed);
   const ordered = placed.toSorted((one, other) => one.addr - other.addr);
   let addr = aligned(region.addr);
@@ -82,7 +113,24 @@ export function chooseAddr(
     `No room for ${typedSize(spanBytes)} more memory: the VM can have ${
       typedSize(machine.maxBytes)
     } in all, and ${typedSize(Math.max(free, 0))} of it is free`,
-    "remove memory, or start the VM with a larger maxmem",
+    hintOf([maxmemOption(machine)], "remove memory"),
+  );
+}
+
+/** @throws {HotplugError} `unsupported` if the VM can never have as much */
+export function refuseAboveMost(
+  machine: MachineMemory,
+  bytes: number,
+  now: number,
+): void {
+  const { region, maxBytes } = machine;
+  if (region === undefined) throw noRoomAtAll(machine, "maxmem");
+  if (bytes <= maxBytes) return;
+  throw unsupported(
+    `Cannot set ${typedSize(bytes)} of memory: the VM can have at most ${
+      typedSize(maxBytes)
+    } (maxmem); it has ${typedSize(now)}`,
+    hintOf([maxmemOption(machine, bytes)]),
   );
 }
 

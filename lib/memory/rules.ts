@@ -12,7 +12,14 @@ import { acpiRules } from "../plan/requirements.ts";
 import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { typedSize } from "../words/text.ts";
 import { type MachineMemory, memoryOf } from "./live.ts";
-import { chooseAddr, chooseDimmSlot, freeBytes, type Placed } from "./place.ts";
+import {
+  chooseAddr,
+  chooseDimmSlot,
+  freeBytes,
+  maxmemOption,
+  type Placed,
+  slotsOption,
+} from "./place.ts";
 import { BACKEND, BACKEND_TYPE, isPlain, recordedMemory } from "./recorded.ts";
 import { BLOCK_BYTES } from "./size.ts";
 
@@ -73,16 +80,6 @@ export function expectMachine({ qemu }: Pick<Facts, "qemu">): MachineMemory {
   );
 }
 
-/** Proposed where there is nothing, in bytes and slots. */
-const USUAL_MAX_BYTES = 16 * 1024 ** 3;
-const USUAL_SLOTS = 8;
-
-function maxmemFor({ baseBytes, maxBytes }: MachineMemory): string {
-  const GIB = 1024 ** 3;
-  const least = Math.max(USUAL_MAX_BYTES, 4 * baseBytes, 2 * maxBytes);
-  return typedSize(Math.ceil(least / GIB) * GIB);
-}
-
 /** The rules for the VM as a whole, for each kind of memory device. */
 export function generalRules(facts: Facts): KindRule[] {
   return [
@@ -101,9 +98,6 @@ function roomRules(facts: Facts): KindRule[] {
   const placed = placedIn(facts);
   const at = "before-place";
   const { machine } = memoryOf(facts.qemu);
-  const slots = machine?.slots || USUAL_SLOTS / 2;
-  const start = (value: string) =>
-    machine === undefined ? [] : [{ option: "m", value }];
   return [
     {
       name: "memory-slots",
@@ -113,7 +107,7 @@ function roomRules(facts: Facts): KindRule[] {
         const taken = placed.filter(({ slot }) => slot !== undefined).length;
         return `${taken} of ${expectMachine(facts).slots} are taken`;
       },
-      start: start(`slots=${2 * slots}`),
+      start: machine === undefined ? [] : [slotsOption(machine)],
     },
     {
       name: "maxmem",
@@ -124,7 +118,7 @@ function roomRules(facts: Facts): KindRule[] {
         const free = Math.max(freeBytes(all, placed), 0);
         return `${typedSize(all.maxBytes)}, ${typedSize(free)} is free`;
       },
-      start: start(`maxmem=${machine && maxmemFor(machine)}`),
+      start: machine === undefined ? [] : [maxmemOption(machine)],
     },
   ];
 }

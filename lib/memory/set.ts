@@ -15,6 +15,7 @@ import { ask } from "../qmp/query.ts";
 import { memoryNow, refuseNoAddition, sayMemory } from "./add.ts";
 import { liveMemory, MEMORY_DEVICES, memoryOf, totalBytes } from "./live.ts";
 import { MEMORY } from "./name.ts";
+import { refuseAboveMost } from "./place.ts";
 import { recordedMemory } from "./recorded.ts";
 import type { MemoryRequest, MemorySet } from "./request.ts";
 import { resizeRequests } from "./resize.ts";
@@ -75,6 +76,7 @@ export function planMemorySet(
   const changes = memoryChanges(machine, devices, sizeBytes);
   if (changes.some((one) => one.do === "add")) {
     refuseNoAddition(facts, "memory-set");
+    refuseAboveMost(machine, sizeBytes, before);
   }
   let reached = before;
   const parts = changes.flatMap((change): RowPart<MemoryRequest>[] => {

@@ -26,16 +26,17 @@ import {
 } from "./places.ts";
 import { recordedVcpus, vcpuArguments, vcpuWords } from "./recorded.ts";
 import type { VcpuAdd, VcpuRequest } from "./request.ts";
-import { freePlaces, vcpuRules } from "./rules.ts";
+import { freePlaces, vcpuRules, type Wanted } from "./rules.ts";
 import { vcpuView } from "./view.ts";
 
-/** @throws {HotplugError} status 3 if no processor can be added */
+/** @throws {HotplugError} status 3 if so many processors cannot be added */
 export function refuseNoAddition(
   facts: Facts,
   kind: "vcpu-add" | "vcpu-set",
+  wanted: Wanted,
 ): void {
   refuseImpossible(facts, VCPU.needs[kind]);
-  for (const rule of vcpuRules(facts)) rule.refuse();
+  for (const rule of vcpuRules(facts, wanted)) rule.refuse();
 }
 
 /** Ids like the number of the place, if they are free. */
@@ -59,7 +60,7 @@ function newIds(facts: Facts, places: readonly Place[]): string[] {
  * @throws {HotplugError} `unsupported` if there is not as much room
  */
 export function additions(facts: Facts, count: number): VcpuAdd[] {
-  const places = freePlaces(facts, count);
+  const places = freePlaces(facts, { count });
   const ids = newIds(facts, places);
   const { name: instance } = facts.paths;
   return places.map((one, at) => ({
@@ -114,7 +115,7 @@ export function planVcpuAdd(
   { count, chosen }: VcpuAdd,
   facts: Facts,
 ): Plan | Row<VcpuRequest> {
-  refuseNoAddition(facts, "vcpu-add");
+  refuseNoAddition(facts, "vcpu-add", { count });
   if (chosen !== undefined) return planOne(facts, chosen);
   const all = additions(facts, count);
   const [first] = all;

@@ -9,6 +9,7 @@ import { unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { KindRule, StartOption } from "../plan/kind.ts";
 import { acpiRules } from "../plan/requirements.ts";
+import { kvmExtra, startHint } from "../plan/kvm_extra.ts";
 import { optionValues } from "../state/fixed_command.ts";
 import { type Place, placesOf, presentIn, sayCount } from "./places.ts";
 
@@ -18,11 +19,22 @@ const USUAL_MAXCPUS = 8;
 /** Parts of a topology, and how many of the part below each has. */
 const TOPOLOGY = /(?:^|,)(sockets|dies|clusters|modules|cores|threads)=(\d+)/g;
 
+/** So many more processors, and what the request would have done with them. */
+export interface Wanted {
+  readonly count: number;
+  /** Begins the refusal. @default `Cannot add 2 processors` */
+  readonly cannot?: string;
+}
+
 /**
  * The `maxcpus` of the next start; undefined where the given topology already
  * says how many there are at most.
  */
-function maxcpusFor(words: readonly string[], present: number) {
+function maxcpusFor(
+  words: readonly string[],
+  present: number,
+  count: number,
+) {
   const given = new Map(
     optionValues(words, "-smp").flatMap((value) =>
       [...value.matchAll(TOPOLOGY)].map(([, name, of]) =>
@@ -32,24 +44,21 @@ function maxcpusFor(words: readonly string[], present: number) {
   );
   if (["sockets", "cores", "threads"].every((one) => given.has(one))) return;
   const unit = [...given.values()].reduce((all, one) => all * one, 1);
-  const least = Math.max(USUAL_MAXCPUS, 2 * present);
+  const least = Math.max(USUAL_MAXCPUS, 2 * present, present + count);
   return Math.ceil(least / unit) * unit;
 }
 
-/** What the next start must have to take more processors. */
+/** What the next start must have to take so many more processors. */
 function startOptions(
   { content }: Pick<Facts, "content">,
   places: readonly Place[],
+  { count }: Wanted,
 ): StartOption[] {
-  const maxcpus = maxcpusFor(content.runtime.kvmCmd, presentIn(places).length);
+  const { kvmCmd } = content.runtime;
+  const maxcpus = maxcpusFor(kvmCmd, presentIn(places).length, count);
   return maxcpus === undefined
     ? []
     : [{ option: "smp", value: `maxcpus=${maxcpus}` }];
-}
-
-/** The free places, lowest first. */
-function freeIn(places: readonly Place[]): Place[] {
-  return places.filter(({ has }) => has === "free");
 }
 
 /**
@@ -57,39 +66,40 @@ function freeIn(places: readonly Place[]): Place[] {
  *
  * @throws {HotplugError} `unsupported` if the VM has not as many
  */
-export function freePlaces(facts: Facts, count: number): Place[] {
+export function freePlaces(facts: Facts, wanted: Wanted): Place[] {
   const places = placesOf(facts.qemu);
-  const free = freeIn(places);
+  const { count, cannot = `Cannot add ${sayCount(count)}` } = wanted;
+  const free = places.filter(({ has }) => has === "free");
   if (free.length >= count) return free.slice(0, count);
   if (places.length === 0) {
-    throw unsupported("QEMU tells of no place for a processor");
+    throw unsupported(`${cannot}: QEMU tells of no place for a processor`);
   }
-  const start = startOptions(facts, places);
-  const hint = start.length === 0
-    ? "the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) limits the number of processors"
-    : "start the VM with a larger maxcpus: check has the words for hvparam kvm_extra";
+  const words = kvmExtra(startOptions(facts, places, wanted));
   throw unsupported(
-    free.length === 0
-      ? `The VM has no free place for a processor: it was started with ${
-        sayCount(places.length)
-      } at most (maxcpus)`
-      : `The VM has places for ${free.length} more, not for ${count}: it was started with ${places.length} at most (maxcpus)`,
-    hint,
+    `${cannot}: the VM can have at most ${places.length} (maxcpus); it has ${
+      presentIn(places).length
+    }`,
+    words === null
+      ? "the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) limits the number of processors"
+      : startHint(words),
   );
 }
 
 /** All of them, in the order in which an addition asks. */
-export function vcpuRules(facts: Facts): KindRule[] {
+export function vcpuRules(
+  facts: Facts,
+  wanted: Wanted = { count: 1 },
+): KindRule[] {
   const places = placesOf(facts.qemu);
   return [
     ...acpiRules(facts, { kind: "vcpu", what: "processors" }),
     {
       name: "maxcpus",
       at: "before-place",
-      refuse: () => void freePlaces(facts, 1),
+      refuse: () => void freePlaces(facts, wanted),
       state: () =>
         `${presentIn(places).length} of ${places.length} places are taken`,
-      start: places.length === 0 ? [] : startOptions(facts, places),
+      start: places.length === 0 ? [] : startOptions(facts, places, wanted),
     },
   ];
 }

@@ -21,7 +21,8 @@ import { removable } from "./remove.ts";
 import type { VcpuRequest, VcpuSet } from "./request.ts";
 
 function more(facts: Facts, before: number, count: number) {
-  refuseNoAddition(facts, "vcpu-set");
+  const cannot = `Cannot set ${sayCount(count)}`;
+  refuseNoAddition(facts, "vcpu-set", { count: count - before, cannot });
   return additions(facts, count - before).map((request, at) => ({
     request,
     reached: before + at + 1,

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { MEMORY_CHANGES } from "../../lib/memory/changes.ts";
 import { MEMORY_KIND } from "../../lib/memory/kind.ts";
 import { MEMORY } from "../../lib/memory/name.ts";
@@ -63,6 +63,18 @@ Deno.test("planMemorySet() tells what each operation reaches", async () => {
     },
     reached: G,
   }]);
+});
+
+Deno.test("planMemorySet() says what a start needs for more memory", () => {
+  const { message, hint } = refusal("unsupported", () => set(200 * G));
+  assertMatch(
+    message,
+    /^Cannot set 200G of memory: the VM can have at most \d+G \(maxmem\); it has 512M$/,
+  );
+  assertEquals(
+    hint,
+    "for the next start, add to hvparam kvm_extra: --m maxmem=200G",
+  );
 });
 
 Deno.test("planMemorySet() needs of the VM what its operations need", () => {

@@ -4,17 +4,17 @@ import { freePlaces, vcpuRules } from "../../lib/vcpu/rules.ts";
 import { refusal } from "../support/facts.ts";
 import { type Case, given } from "../support/vcpu.ts";
 
-function refused(count: number, one: Case) {
+function refused(count: number, one: Case, cannot?: string) {
   const { message, hint = "" } = refusal(
     "unsupported",
-    () => freePlaces(given(one), count),
+    () => freePlaces(given(one), { count, ...(cannot && { cannot }) }),
   );
   return { message, hint };
 }
 
 Deno.test("freePlaces() gives as many as are asked for, the lowest", () => {
   const cores = (count: number) =>
-    freePlaces(given({ has: ["", null, "a", null, null] }), count)
+    freePlaces(given({ has: ["", null, "a", null, null] }), { count })
       .map(({ index }) => index);
   assertEquals(cores(1), [1]);
   assertEquals(cores(2), [1, 3]);
@@ -24,20 +24,20 @@ Deno.test("freePlaces() gives as many as are asked for, the lowest", () => {
 Deno.test("freePlaces() says why there are not as many", () => {
   assertEquals(
     refused(1, { has: [] }).message,
-    [
-      "QEMU tells of no place for a processor",
-    ][0],
+    "Cannot add 1 processor: QEMU tells of no place for a processor",
   );
-  const full = refused(1, { has: ["", ""] });
+  assertEquals(refused(1, { has: ["", ""] }), {
+    message:
+      "Cannot add 1 processor: the VM can have at most 2 (maxcpus); it has 2",
+    hint: "for the next start, add to hvparam kvm_extra: --smp maxcpus=8",
+  });
   assertEquals(
-    full.message,
-    "The VM has no free place for a processor: it was started with 2 processors at most (maxcpus)",
-  );
-  assertMatch(full.hint, /larger maxcpus: check has the words/);
-  const some = refused(3, { has: ["", null, null] });
-  assertEquals(
-    some.message,
-    "The VM has places for 2 more, not for 3: it was started with 3 at most (maxcpus)",
+    refused(8, { has: ["", null, null] }, "Cannot set 9 processors"),
+    {
+      message:
+        "Cannot set 9 processors: the VM can have at most 3 (maxcpus); it has 1",
+      hint: "for the next start, add to hvparam kvm_extra: --smp maxcpus=9",
+    },
   );
   const smp = "2,sockets=1,cores=2,threads=1";
   const fixed = refused(1, { has: ["", ""], recorded: ["-smp", smp] });
@@ -74,5 +74,5 @@ Deno.test("vcpuRules() tell their names, and how many places are taken", () => {
   assertEquals(room?.state(), "2 of 3 places are taken");
   room?.refuse();
   const full = vcpuRules(given({ has: ["", "a"] })).at(-1);
-  assertThrows(() => full?.refuse(), HotplugError, "no free place");
+  assertThrows(() => full?.refuse(), HotplugError, "at most 2 (maxcpus)");
 });

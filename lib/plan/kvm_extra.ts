@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StartOption } from "../plan/kind.ts";
+import type { StartOption } from "./kind.ts";
 
 /**
  * The words for `kvm_extra`: QEMU merges the options of `-m` and of `-smp`. They
@@ -20,4 +20,9 @@ export function kvmExtra(options: readonly StartOption[]): string | null {
     `--${option} ${[...new Set(all.map(({ value }) => value))].join()}`
   );
   return words.length === 0 ? null : words.join(" ");
+}
+
+/** What a person can do, with the words that {@linkcode kvmExtra} gives. */
+export function startHint(words: string): string {
+  return `for the next start, add to hvparam kvm_extra: ${words}`;
 }

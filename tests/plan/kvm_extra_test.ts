@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { kvmExtra } from "../../lib/inspect/kvm_extra.ts";
+import { kvmExtra } from "../../lib/plan/kvm_extra.ts";
 
 Deno.test("kvmExtra() says each option once, with two dashes", () => {
   assertEquals(kvmExtra([]), null);
