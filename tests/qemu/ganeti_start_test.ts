@@ -3,7 +3,7 @@
  * finds there what was plugged here, a SCSI controller included.
  */
 import { assertEquals } from "@std/assert";
-import { kvmExtra } from "../../lib/inspect/kvm_extra.ts";
+import { kvmExtra } from "../../lib/plan/kvm_extra.ts";
 import type { Ganeti } from "../../tools/guest/ganeti.ts";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { migrate, temporaryFolder } from "../lab/migrate.ts";
