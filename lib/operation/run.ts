@@ -16,7 +16,6 @@ import { recover, type Recovery, refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
 import {
   HotplugError,
-  messageOf,
   type Remark,
   remark,
   toldOf,
@@ -25,7 +24,7 @@ import {
 import type { QemuProcess } from "../host/process.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
-import { askQemu, readFacts } from "../plan/ask_qemu.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
   expectInstance,
@@ -47,6 +46,7 @@ import { planStateUpgrade } from "./upgrade.ts";
 import { loadSteps, stepsOf } from "./journal_reader.ts";
 import type { Outcome } from "./outcome.ts";
 import { commandOf, isOffline, type Request } from "./request.ts";
+import { finishReleased } from "./released.ts";
 import { carryOutRow, isRow } from "./row.ts";
 import { isCommit } from "../engine/state_steps.ts";
 import {
@@ -59,9 +59,8 @@ import {
   registerOf,
 } from "../kinds.ts";
 import type { Planner, Row } from "../plan/kind.ts";
-import { nameOf, noteFor } from "../plan/recorded.ts";
-import { findDevice, titleOf } from "../device/select.ts";
-import { readOwnRecord } from "../state/own_record.ts";
+import { nameOf } from "../plan/recorded.ts";
+import { findDevice } from "../device/select.ts";
 
 /** Longest wait for the guest in an operation other than the requested one. */
 const OTHER_UNPLUG_TIMEOUT_MS = 3_000;
@@ -118,66 +117,6 @@ function outcomeOfRecovery(
   if (!requests.some((one) => recovery.request === fingerprintOf(one))) return;
   const { instance, action, device } = recovery.plan;
   return { instance, action, changed: true, device, warnings: [] };
-}
-
-/**
- * Requests that finish removals which the guest has completed, with their
- * devices.
- */
-async function releasedRemovals(
-  paths: InstancePaths,
-  options: RunOptions,
-): Promise<[KindRequest, what: string][]> {
-  if (!mayHave(paths, "json")) return [];
-  const noted = Object.values(readOwnRecord(paths).devices);
-  if (noted.every(({ pending }) => pending === undefined)) return [];
-  using qmp = await openMonitor(paths.qmp, options);
-  const { own, content, qemu } = await readFacts(paths, qmp, registerOf([]));
-  return (await loadWholeKinds()).flatMap(({ recorded, finish }) =>
-    recorded(content.runtime).flatMap((one): [KindRequest, string][] => {
-      const { id } = one.hvinfo;
-      const pending = noteFor(own.record, one)?.pending;
-      const isReleased = pending !== undefined && pending.id === id &&
-        !qemu.deviceIds.has(id);
-      if (!isReleased) return [];
-      const request = finish(paths.name, nameOf(one) ?? id);
-      return [[request, `${titleOf(one)} (${id})`]];
-    })
-  );
-}
-
-/**
- * Finishes the removals that the guest has completed since. A failure is only
- * reported, because it does not concern the present request, which may be
- * possible.
- *
- * @param settled gets the finished removals
- */
-async function finishReleased(
-  { paths, options, settled }: {
-    readonly paths: InstancePaths;
-    readonly options: RunOptions;
-    readonly settled: Remark[];
-  },
-  carryOut: (request: Request) => Promise<Outcome>,
-): Promise<void> {
-  try {
-    for (const [request, what] of await releasedRemovals(paths, options)) {
-      const { device } = await carryOut(request);
-      settled.push(remark(
-        "removal-finished",
-        `the guest has released ${what}: its removal is finished`,
-        { device: device && toldOf(device) },
-      ));
-    }
-  } catch (error) {
-    settled.push(remark(
-      "removal-not-finished",
-      `a removal that the guest had completed was not finished: ${
-        messageOf(error)
-      }`,
-    ));
-  }
 }
 
 /** The runtime file; only `adopt` works without it. */
