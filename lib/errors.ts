@@ -123,7 +123,7 @@ export function remarkText({ message, hint }: Remark): string {
 
 /** The progress of a row of operations: INTERFACE, "JSON". */
 export interface RowSoFar {
-  /** The present amount, in the unit of the row, such as processors. */
+  /** The present amount, in the unit of the row. */
   readonly reached: number;
   /** The operations that were carried out, in their order. */
   readonly operations: readonly {

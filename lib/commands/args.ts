@@ -157,7 +157,7 @@ function meant(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words;
   const close = nearest(`${first} ${second}`.trim(), names) ??
     nearest(first, names);
-  return commandMeant(words) ??
+  return commandMeant(words, COMMANDS) ??
     (close === undefined
       ? undefined
       : `did you mean ${JSON.stringify(close)}?`);

@@ -30,145 +30,213 @@ const WHOLE = spec("whole", "compare everything, as list INSTANCE does");
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
   ...KIND_COMMANDS,
-  commandSpec(
-    "adopt INSTANCE",
-    "record devices that only QEMU has",
-    [
+  commandSpec("adopt INSTANCE", {
+    summary: "record devices that only QEMU has",
+    options: [
       spec(
         "uuid UUID",
         "record only the device with this uuid (its id has the beginning)",
       ),
       DRY_RUN,
     ],
-  ),
-  {
-    ...commandSpec(
-      "list [INSTANCE]",
-      "show the instances, or the devices of one",
-      [WHOLE],
-    ),
+    examples: `
+# show the devices that would be recorded; change nothing
+kvm-hotplug adopt vm1.example.com --dry-run
+# make a runtime file for a VM that Ganeti did not start
+kvm-hotplug adopt vm1 --qmp /run/vm1.qmp --state /var/lib/vm1.runtime`,
+  }),
+  commandSpec("list [INSTANCE]", {
+    summary: "show the instances, or the devices of one",
+    options: [WHOLE],
     document: "list",
-  },
-  {
-    ...commandSpec(
-      "check INSTANCE|SOCKET",
-      "show whether hotplug is possible",
-    ),
+    otherNames: [
+      "ls",
+      "list",
+      "disks",
+      "nics",
+      "status",
+      "show",
+      "info",
+      "vcpucount",
+      "vcpuinfo",
+    ],
+    examples: `
+# show all instances; mark those that need attention
+kvm-hotplug list
+# show the devices in the runtime file and in QEMU
+kvm-hotplug list vm1.example.com
+# the same as JSON
+kvm-hotplug list vm1.example.com --json | jq '.devices[].status'`,
+  }),
+  commandSpec("check INSTANCE|SOCKET", {
+    summary: "show whether hotplug is possible",
     document: "check",
-  },
-  {
-    ...commandSpec("pci INSTANCE|SOCKET", "show the buses and slots"),
+    otherNames: ["status", "info", "vcpucount", "vcpuinfo", "setmaxmem"],
+    examples: `
+# status 3 if something is missing
+kvm-hotplug check vm1.example.com
+# any QEMU, by its QMP socket
+kvm-hotplug check /run/vm1.qmp --json`,
+  }),
+  commandSpec("pci INSTANCE|SOCKET", {
+    summary: "show the buses and slots",
     document: "pci",
-  },
-  {
-    ...commandSpec(
-      "repair INSTANCE",
-      "finish an interrupted change, fix differences",
-      [DRY_RUN],
-    ),
+    examples: `
+# show all devices and free slots
+kvm-hotplug pci vm1.example.com
+# any QEMU, by its QMP socket
+kvm-hotplug pci /run/vm1.qmp --json`,
+  }),
+  commandSpec("repair INSTANCE", {
+    summary: "finish an interrupted change, fix differences",
+    options: [DRY_RUN],
     document: "repair",
-  },
-  {
-    ...commandSpec(
-      "state show INSTANCE",
-      "show the runtime file",
-      [
-        spec("verify", "compare it with the live QEMU; exit 3 if they differ"),
-      ],
-    ),
+    examples: `
+# show leftovers and differences; change nothing
+kvm-hotplug repair vm1.example.com --dry-run
+# fix them; status 7 if something remains
+kvm-hotplug repair vm1.example.com`,
+  }),
+  commandSpec("state show INSTANCE", {
+    summary: "show the runtime file",
+    options: [
+      spec("verify", "compare it with the live QEMU; exit 3 if they differ"),
+    ],
     document: "state_show",
-  },
-  commandSpec(
-    "state upgrade INSTANCE",
-    "convert the runtime file of an older Ganeti",
-    [DRY_RUN],
-  ),
-  {
-    ...commandSpec(
-      "state command INSTANCE",
-      "show how to start an identical QEMU",
-      [
-        spec(
-          "incoming URI",
-          "start as the target of a migration from this URI, e.g. unix:/run/m.sock",
-        ),
-      ],
-    ),
+    otherNames: ["show"],
+    examples: `
+# show the runtime file
+kvm-hotplug state show vm1.example.com
+# check that the file, QEMU and the links agree
+kvm-hotplug state show vm1.example.com --verify`,
+  }),
+  commandSpec("state upgrade INSTANCE", {
+    summary: "convert the runtime file of an older Ganeti",
+    options: [DRY_RUN],
+    examples: `
+# check whether anything would change
+kvm-hotplug state upgrade vm1.example.com --dry-run
+# convert the file of Ganeti 2.7 or newer to the current form
+kvm-hotplug state upgrade vm1.example.com`,
+  }),
+  commandSpec("state command INSTANCE", {
+    summary: "show how to start an identical QEMU",
+    options: [
+      spec(
+        "incoming URI",
+        "start as the target of a migration from this URI, e.g. unix:/run/m.sock",
+      ),
+    ],
     document: "state_command",
-  },
-  {
-    ...commandSpec(
-      "qmp INSTANCE|SOCKET COMMAND [KEY=VALUE|JSON|-|@fd:PATH...]",
-      "send one QMP command, checked against QEMU's schema",
-    ),
+    examples: `
+# show how to start an identical QEMU
+kvm-hotplug state command vm1.example.com
+# the target of a live migration
+kvm-hotplug state command vm1.example.com --incoming tcp:0:8102 --json`,
+  }),
+  commandSpec("qmp INSTANCE|SOCKET COMMAND [KEY=VALUE|JSON|-|@fd:PATH...]", {
+    summary: "send one QMP command, checked against QEMU's schema",
     document: "qmp",
-  },
-  {
-    ...commandSpec(
-      "events INSTANCE|SOCKET",
-      "show the VM's events as they occur",
-      [
-        spec("until EVENT", "end with status 0 when this event occurs"),
-        FOR,
-      ],
-    ),
+    examples: `
+# any QMP command
+kvm-hotplug qmp vm1.example.com query-block
+# arguments as words, or as one JSON object
+kvm-hotplug qmp vm1.example.com qom-get path=/machine property=type
+# a command of the human monitor
+kvm-hotplug qmp /run/vm1.qmp human-monitor-command command-line='info qtree'
+# pass an open file
+kvm-hotplug qmp /run/vm1.qmp getfd fdname=log @fd:/tmp/log`,
+  }),
+  commandSpec("events INSTANCE|SOCKET", {
+    summary: "show the VM's events as they occur",
+    options: [
+      spec("until EVENT", "end with status 0 when this event occurs"),
+      FOR,
+    ],
     document: "event",
     output: "stream",
-  },
-  {
-    ...commandSpec(
-      "shell INSTANCE|SOCKET",
-      "type QMP and kvm-hotplug commands",
-    ),
+    examples: `
+# until Ctrl-C, or until the VM ends
+kvm-hotplug events vm1.example.com
+# status 4 if the event does not occur within a minute
+kvm-hotplug events vm1.example.com --until DEVICE_DELETED --for 60 --json`,
+  }),
+  commandSpec("shell INSTANCE|SOCKET", {
+    summary: "type QMP and kvm-hotplug commands",
     document: "shell",
     output: "stream",
-  },
-  {
-    ...commandSpec(
-      "rpc",
-      "answer JSON-RPC 2.0 requests on stdin",
-    ),
+    examples: `
+# Tab completes words, help COMMAND explains a command, exit ends the shell
+kvm-hotplug shell vm1.example.com
+# commands from a program, one JSON document for each
+echo 'query-status' | kvm-hotplug shell /run/vm1.qmp --json`,
+  }),
+  commandSpec("rpc", {
+    summary: "answer JSON-RPC 2.0 requests on stdin",
     document: "response",
     output: "stream",
-  },
-  {
-    ...commandSpec(
-      "metrics",
-      "print metrics of the instances for Prometheus",
-      [
-        spec(
-          "output FILE",
-          "replace this file at once, mode 0644; print only its name",
-        ),
-        WHOLE,
-      ],
-    ),
+    examples: `
+# one request, one answer
+echo '{"jsonrpc":"2.0","id":1,"method":"list"}' | kvm-hotplug rpc
+# a session from a master
+ssh node1 kvm-hotplug rpc --timeout 10`,
+  }),
+  commandSpec("metrics", {
+    summary: "print metrics of the instances for Prometheus",
+    options: [
+      spec(
+        "output FILE",
+        "replace this file at once, mode 0644; print only its name",
+      ),
+      WHOLE,
+    ],
     document: "metrics",
-  },
-  {
-    ...commandSpec("schema", "print the JSON Schema of every document", [
+    examples: `
+# the metrics of all instances, as text
+kvm-hotplug metrics
+# compare everything, which takes longer
+kvm-hotplug metrics --whole
+# for the textfile collector of node_exporter
+kvm-hotplug metrics --output /var/lib/node_exporter/kvm-hotplug.prom`,
+  }),
+  commandSpec("schema", {
+    summary: "print the JSON Schema of every document",
+    options: [
       spec("openrpc", "the OpenRPC document of rpc, with all options"),
-    ]),
+    ],
     document: "schema",
-  },
-  {
-    ...commandSpec(
-      "completion bash|zsh|fish|words [WORD...]",
-      "print the completion script for a shell",
-    ),
+    examples: `
+# JSON Schema of every document; each command has its own in $defs
+kvm-hotplug schema | jq '."$defs".list'
+# the methods of rpc, with their options and defaults
+kvm-hotplug schema --openrpc`,
+  }),
+  commandSpec("completion bash|zsh|fish|words [WORD...]", {
+    summary: "print the completion script for a shell",
     document: "completion",
     output: "stream",
-  },
-  {
-    ...commandSpec(
-      "help [COMMAND]",
-      "show the usage of all commands, or of one",
-      [
-        spec("man", "print the manual page as roff"),
-      ],
-    ),
+    examples: `
+# in ~/.bashrc (the Debian package installs it)
+eval "$(kvm-hotplug completion bash)"
+# after compinit in ~/.zshrc
+source <(kvm-hotplug completion zsh)
+# in config.fish
+kvm-hotplug completion fish | source`,
+  }),
+  commandSpec("help [COMMAND]", {
+    summary: "show the usage of all commands, or of one",
+    options: [
+      spec("man", "print the manual page as roff"),
+    ],
     document: "help",
-  },
+    examples: `
+# options and examples of one command
+kvm-hotplug help disk add
+# all disk commands
+kvm-hotplug help disk
+# the manual page
+kvm-hotplug help --man | man -l -`,
+  }),
 ];
 
 /** Whether a command's first operand is an instance. */

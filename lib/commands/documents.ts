@@ -79,7 +79,7 @@ const GANETI = {
 };
 
 const REACHED = whole(
-  "The number of processors, or of bytes of memory, that the instance has now; only for a set that is a row of operations.",
+  "The amount that the instance has now, in the unit of the command's operand: a number, or bytes; only for a set that is a row of operations.",
 );
 
 /** The answer of a change. */

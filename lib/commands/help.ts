@@ -31,7 +31,7 @@ export function helpOn(
   const names = commands.map(({ name }) => name);
   throw usage(
     `No command ${JSON.stringify(words)}`,
-    commandMeant(words.split(" ")) ?? didYouMean(words, names) ??
+    commandMeant(words.split(" "), commands) ?? didYouMean(words, names) ??
       "kvm-hotplug --help shows all commands",
   );
 }

@@ -9,11 +9,11 @@ import { KIND_OPERANDS } from "../kinds.ts";
 import { SUMMARY, VERSION } from "../version.ts";
 import {
   type CommandSpec,
+  examplesOf,
   GLOBAL_OPTIONS,
   type OptionSpec,
 } from "../words/options.ts";
 import { COMMANDS } from "./commands.ts";
-import { examplesOf } from "./examples.ts";
 import { STATUSES } from "./usage.ts";
 
 /** Escapes a text, so that roff takes no part of it as a request. */
@@ -74,7 +74,7 @@ function commandLines(command: CommandSpec): string[] {
     // Near the left margin: command lines are long.
     ".in 3n",
     ".nf",
-    ...examplesOf(name).map(escape),
+    ...examplesOf(command).map(escape),
     ".fi",
     ".in",
   ];
@@ -97,7 +97,7 @@ const FILES_OF = [
 ] as const;
 
 const DESCRIPTION = [
-  "kvm-hotplug adds disks, network cards, processors and memory to running VMs, and removes them.",
+  "kvm-hotplug adds devices to running VMs, changes them, and removes them.",
   "It runs as root on the node of the VM.",
   "It speaks QMP with QEMU and passes disks and taps as file descriptors.",
   "It records every change in the runtime file of Ganeti's KVM hypervisor.",

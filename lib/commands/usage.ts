@@ -6,6 +6,7 @@
 
 import {
   type CommandSpec,
+  examplesOf,
   GLOBAL_OPTIONS,
   type OptionSpec,
 } from "../words/options.ts";
@@ -13,7 +14,6 @@ import { KIND_OPERANDS } from "../kinds.ts";
 import { SUMMARY } from "../version.ts";
 import { definitions, table, wrap } from "../words/text.ts";
 import { COMMANDS } from "./commands.ts";
-import { examplesOf } from "./examples.ts";
 
 /** Columns of the terms. */
 const COMMAND_WIDTH = 32;
@@ -130,6 +130,6 @@ export function commandUsage(command: CommandSpec, place: Place): string {
     "Options of every command: kvm-hotplug --help",
     "",
     place === "shell" ? "Examples on the command line:" : "Examples:",
-    ...examplesOf(command.name).map((line) => `  ${line}`),
+    ...examplesOf(command).map((line) => `  ${line}`),
   ].join("\n");
 }

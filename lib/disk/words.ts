@@ -15,18 +15,7 @@ import {
   VIRTIO_BLK_WORDS,
 } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
-import {
-  exclusiveFault,
-  GROUP_NAME,
-  type IoLimits,
-  LIMIT_NAMES,
-  type LimitName,
-  limitsFault,
-  limitUnit,
-  MAX_LIMIT,
-  RATE_NAMES,
-  type RateName,
-} from "../device/io_limits.ts";
+import { exclusiveFault, limitsFault } from "../device/io_limits.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { isFailure, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
@@ -35,8 +24,6 @@ import type { EntryKind } from "../plan/kind.ts";
 import { plug } from "../plan/request.ts";
 import { defined } from "../state/defined.ts";
 import {
-  type AmountOption,
-  amountOption,
   choiceOption,
   type CommandSpec,
   commandSpec,
@@ -50,13 +37,13 @@ import {
 } from "../words/options.ts";
 import { propertiesOf, propertyOptions } from "../words/property_words.ts";
 import {
-  amount,
   choice,
   deviceWord,
   option,
   orNone,
   path,
 } from "../words/request_words.ts";
+import { LIMIT_OPTIONS, limitGroup, limitsOf } from "./limit_words.ts";
 import { startedDrives } from "./started.ts";
 import type {
   DiskAdd,
@@ -89,24 +76,6 @@ function diskSettings(invocation: Invocation): Partial<DiskSettings> {
     discard: choice(invocation, "discard", DISCARDS),
     access: invocation.flags.has("read-only") ? "ro" as const : undefined,
   });
-}
-
-/**
- * The limits among the options, undefined if there are none.
- *
- * @param faultOf what is wrong with them, whatever the disk has
- */
-function limitsOf(
-  invocation: Invocation,
-  faultOf: (limits: IoLimits) => string | undefined,
-): IoLimits | undefined {
-  const limits: IoLimits = defined(Object.fromEntries(
-    LIMIT_OPTIONS.map((one) => [one.name, amount(invocation, one)]),
-  ));
-  if (Object.keys(limits).length === 0) return undefined;
-  const fault = faultOf(limits);
-  if (fault === undefined) return limits;
-  throw usage(`Cannot set these limits: ${fault}`);
 }
 
 function migratableOf({ flags }: Invocation): DiskAdd["migratable"] {
@@ -186,56 +155,6 @@ function diskSet(
   };
 }
 
-const RATE_HELP: Readonly<Record<RateName, string>> = {
-  "iops": "I/O operations per second; 0: no limit",
-  "iops-read": "read operations per second",
-  "iops-write": "write operations per second",
-  "bps": "bytes per second, with k M G T; 0: no limit",
-  "bps-read": "bytes read per second",
-  "bps-write": "bytes written per second",
-};
-
-function limitHelp(name: LimitName): string {
-  if (name === "iops-size") {
-    return "bytes of one operation; a larger one counts as several";
-  }
-  const rate = RATE_NAMES.find((one) => one === name);
-  if (rate !== undefined) return RATE_HELP[rate];
-  const [, of = "", end] = /^(.*?)-max(-length)?$/.exec(name) ?? [];
-  return end === undefined
-    ? `the higher limit of a burst, above --${of}`
-    : `longest burst at --${of}-max, in whole seconds`;
-}
-
-/** Longest burst, a day. */
-const MAX_BURST_SECONDS = 86_400;
-
-function limitOption(name: LimitName): AmountOption {
-  const help = limitHelp(name);
-  switch (limitUnit(name)) {
-    case "bytes": {
-      const amount = { unit: "bytes", min: 0, max: MAX_LIMIT } as const;
-      return amountOption(amount, `${name} SIZE`, help);
-    }
-    case "number": {
-      const amount = { unit: "number", min: 0, max: 999_999_999 } as const;
-      return amountOption(amount, `${name} N`, help);
-    }
-    default: {
-      const bounds = { min: 1, max: MAX_BURST_SECONDS };
-      const amount = { unit: "number", ...bounds } as const;
-      return amountOption(amount, `${name} S`, help, "1");
-    }
-  }
-}
-
-const LIMIT_OPTIONS: readonly AmountOption[] = LIMIT_NAMES.map(limitOption);
-
-const limitGroup = check.textThat(
-  (text) => GROUP_NAME.test(text),
-  "up to 64 letters, digits, '.', '_' and '-', and not the id of a disk",
-);
-
 /** A setting that a hvparam gives to every disk. */
 function setting(name: string, choices: readonly string[]): OptionSpec {
   const value = name.charAt(0).toUpperCase();
@@ -305,30 +224,49 @@ export const DISK_NAME = {
 
 /** The commands of disks, in the order of the usage text. */
 export const DISK_COMMANDS: readonly CommandSpec[] = [
-  commandSpec(
-    "disk add INSTANCE SOURCE",
-    "add a file, device or URI (none: empty scsi-cd)",
-    DISK_ADD_OPTIONS,
-  ),
-  commandSpec("disk remove INSTANCE DISK", "remove a disk from a running VM", [
-    DRY_RUN,
-    spec(
-      "force",
-      "remove even the boot disk, or a disk that is not in the runtime file",
-    ),
-  ]),
-  commandSpec(
-    "disk resize INSTANCE DISK [SIZE]",
-    "grow a disk to SIZE, or to its source's size",
-    [
+  commandSpec("disk add INSTANCE SOURCE", {
+    summary: "add a file, device or URI (none: empty scsi-cd)",
+    options: DISK_ADD_OPTIONS,
+    otherNames: ["attach-device", "attach-disk"],
+    examples: `
+# use the first free slot and the settings of the instance
+kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data
+# add a raw image with an I/O limit
+kvm-hotplug disk add vm1.example.com /srv/d1.img --name scratch --iops 500
+# show each step and its undo; change nothing
+kvm-hotplug disk add vm1.example.com /srv/d2.img --dry-run`,
+  }),
+  commandSpec("disk remove INSTANCE DISK", {
+    summary: "remove a disk from a running VM",
+    options: [
+      DRY_RUN,
+      spec(
+        "force",
+        "remove even the boot disk, or a disk that is not in the runtime file",
+      ),
+    ],
+    otherNames: ["detach-device", "detach-disk"],
+    examples: `
+# select by name; wait longer for a busy guest
+kvm-hotplug disk remove vm1.example.com data --unplug-timeout 120
+# remove the last disk
+kvm-hotplug disk remove vm1.example.com -1`,
+  }),
+  commandSpec("disk resize INSTANCE DISK [SIZE]", {
+    summary: "grow a disk to SIZE, or to its source's size",
+    options: [
       DRY_RUN,
       spec("grow", "make the file of a raw image longer, to SIZE"),
     ],
-  ),
-  commandSpec(
-    "disk set INSTANCE DISK",
-    "change or show I/O limits; change the medium of a drive",
-    [
+    examples: `
+# tell the guest that the source has grown (lvextend)
+kvm-hotplug disk resize vm1.example.com data
+# grow a raw image, and tell the guest
+kvm-hotplug disk resize vm1.example.com scratch 64M --grow`,
+  }),
+  commandSpec("disk set INSTANCE DISK", {
+    summary: "change or show I/O limits; change the medium of a drive",
+    options: [
       DRY_RUN,
       ...LIMIT_OPTIONS,
       spec(
@@ -345,7 +283,14 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
         "allow a medium that Ganeti's start cannot open",
       ),
     ],
-  ),
+    examples: `
+# limit a disk that slows down the others
+kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M
+# remove the limits
+kvm-hotplug disk set vm1.example.com data --iops 0 --bps 0
+# take the medium out of a CD-ROM drive
+kvm-hotplug disk set vm1.example.com cd --medium none`,
+  }),
 ];
 
 /**

@@ -40,10 +40,9 @@ const MAX = amountOption(
 
 /** The commands of memory, in the order of the usage text. */
 export const MEMORY_COMMANDS: readonly CommandSpec[] = [
-  commandSpec(
-    "memory add INSTANCE SIZE",
-    "give a running VM more memory",
-    [
+  commandSpec("memory add INSTANCE SIZE", {
+    summary: "give a running VM more memory",
+    options: [
       {
         ...spec(
           "kind K",
@@ -55,23 +54,46 @@ export const MEMORY_COMMANDS: readonly CommandSpec[] = [
       MAX,
       DRY_RUN,
     ],
-  ),
-  commandSpec(
-    "memory remove INSTANCE MEMORY",
-    "remove a DIMM or a virtio-mem device from a running VM",
-    [
+    otherNames: ["attach-device", "mem", "dimm", "virtio-mem"],
+    examples: `
+# add a DIMM; the guest may have to bring it online
+kvm-hotplug memory add vm1.example.com 1G
+# show how a device that grows and shrinks would be added; change nothing
+kvm-hotplug memory add vm1.example.com 1G --kind virtio-mem --max 8G --dry-run`,
+  }),
+  commandSpec("memory remove INSTANCE MEMORY", {
+    summary: "remove a DIMM or a virtio-mem device from a running VM",
+    options: [
       DRY_RUN,
       spec(
         "force",
         "remove the memory even if the runtime file does not record it",
       ),
     ],
-  ),
-  commandSpec(
-    "memory set INSTANCE SIZE",
-    "bring the memory of a running VM to this size",
-    [DRY_RUN],
-  ),
+    otherNames: ["detach-device", "mem", "dimm", "virtio-mem"],
+    examples: `
+# select by index; the guest must put the memory offline
+kvm-hotplug memory remove vm1.example.com 0
+# select by device id: status 0 even if the memory was already removed
+kvm-hotplug memory remove vm1.example.com dimm-1`,
+  }),
+  commandSpec("memory set INSTANCE SIZE", {
+    summary: "bring the memory of a running VM to this size",
+    options: [DRY_RUN],
+    otherNames: [
+      "setmem",
+      "balloon",
+      "update-memory-device",
+      "mem",
+      "dimm",
+      "virtio-mem",
+    ],
+    examples: `
+# bring the guest to 4 GiB: add or remove as much as it takes
+kvm-hotplug memory set vm1.example.com 4G
+# show each change; change nothing
+kvm-hotplug memory set vm1.example.com 8G --dry-run`,
+  }),
 ];
 
 function size(text: string): number {

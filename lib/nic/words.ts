@@ -217,10 +217,9 @@ function nicModify(
 }
 
 /** `nic add`. */
-const NIC_ADD: CommandSpec = commandSpec(
-  "nic add INSTANCE",
-  "add a network card to a running VM",
-  [
+const NIC_ADD: CommandSpec = commandSpec("nic add INSTANCE", {
+  summary: "add a network card to a running VM",
+  options: [
     ...PLUG_OPTIONS,
     {
       ...spec(
@@ -280,7 +279,13 @@ const NIC_ADD: CommandSpec = commandSpec(
       "accept a NIC that Ganeti's start would fail with (mode none)",
     ),
   ],
-);
+  otherNames: ["attach-device", "attach-interface"],
+  examples: `
+# add a bridged NIC with a random MAC
+kvm-hotplug nic add vm1.example.com --link br0
+# make only the tap; another program connects it to a network
+kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json`,
+});
 
 /** Options of `nic add` that do not apply to an existing NIC. */
 const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
@@ -289,10 +294,9 @@ const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 const TAKEN_AWAY = ["vlan", "ip", "network", "script", "mtu"];
 
 /** `nic modify`. */
-const NIC_MODIFY: CommandSpec = commandSpec(
-  "nic modify INSTANCE NIC",
-  "change a network card of a running VM",
-  NIC_ADD.options
+const NIC_MODIFY: CommandSpec = commandSpec("nic modify INSTANCE NIC", {
+  summary: "change a network card of a running VM",
+  options: NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
     .map((option) =>
       ["dry-run", "not-migratable"].includes(option.name) ? option : ({
@@ -304,7 +308,14 @@ const NIC_MODIFY: CommandSpec = commandSpec(
         default: option.name === "tap" ? "the kernel's choice" : "as it is",
       })
     ),
-);
+  examples: `
+# move to another bridge; the guest does not notice
+kvm-hotplug nic modify vm1.example.com 0 --link br1
+# unplug the cable
+kvm-hotplug nic modify vm1.example.com -1 --link-state down
+# new MAC: unplug the card and plug it into the same slot again
+kvm-hotplug nic modify vm1.example.com 0 --mac aa:00:00:12:34:56`,
+});
 
 /** What NICs are called, and where they are recorded. */
 export const NIC_NAME = {
@@ -317,17 +328,22 @@ export const NIC_NAME = {
 /** The commands of NICs, in the order of the usage text. */
 export const NIC_COMMANDS: readonly CommandSpec[] = [
   NIC_ADD,
-  commandSpec(
-    "nic remove INSTANCE NIC",
-    "remove a network card from a running VM",
-    [
+  commandSpec("nic remove INSTANCE NIC", {
+    summary: "remove a network card from a running VM",
+    options: [
       DRY_RUN,
       spec(
         "force",
         "remove the NIC even if the runtime file does not record it",
       ),
     ],
-  ),
+    otherNames: ["detach-device", "detach-interface"],
+    examples: `
+# select by index
+kvm-hotplug nic remove vm1.example.com 1
+# select by uuid: status 0 even if the NIC was already removed
+kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11`,
+  }),
   NIC_MODIFY,
 ];
 

@@ -79,7 +79,7 @@ export function firstDocument(
     drives: new Set(names.flatMap(({ drives = [] }) => drives)),
     nodes: new Set(names.flatMap(({ nodes = [] }) => nodes)),
   });
-  // Ganeti writes the memory size as a number: SPEC 2.1.
+  // Ganeti writes this value as a number: SPEC 2.1.
   const command = words.map((word, at) =>
     words[at - 1] === "-m" && /^\d+$/.test(word) ? Number(word) : word
   );

@@ -36,7 +36,7 @@ export interface Outcome {
      * unit.
      */
     readonly reached: number;
-    /** What was asked for, for people: `3 processors`; and what is there. */
+    /** What was asked for, for people, and what is there. */
     readonly has: string;
     /** In their order. */
     readonly operations: readonly Outcome[];

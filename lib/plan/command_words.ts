@@ -90,7 +90,7 @@ export function rewriteWords(
   { title, ...what }: {
     readonly device: WordsDevice;
     readonly put: readonly string[];
-    /** For messages: `the size of dimm-0`. */
+    /** What they say, for messages. */
     readonly title: string;
   },
 ): Plan {

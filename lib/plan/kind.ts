@@ -67,11 +67,11 @@ export interface RowPart<R extends AnyRequest = AnyRequest> {
  */
 export interface Row<R extends AnyRequest = AnyRequest> {
   readonly action: Action;
-  /** What there is before the first, in a unit such as processors or bytes. */
+  /** What there is before the first, in the unit of the row. */
   readonly before: number;
   /** Empty if nothing is left to do. */
   readonly parts: readonly RowPart<R>[];
-  /** What the instance has then, for people: `3 processors`. */
+  /** What the instance has then, for people, with the unit. */
   say(reached: number): string;
   /**
    * What there is now, where a guest may follow only in part. @default what the
@@ -101,7 +101,7 @@ export interface CheckFacts extends Facts {
   readonly confinement: Confinement | undefined;
 }
 
-/** An option that a VM must be started with, such as `smp` `maxcpus=8`. */
+/** An option that a VM must be started with, or a part of one. */
 export interface StartOption {
   /** Without dashes. */
   readonly option: string;

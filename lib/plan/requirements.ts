@@ -97,15 +97,13 @@ export function whyNoAcpi({ qemu, content }: Facts): string | undefined {
   return qemu.acpi === "off" ? "QEMU runs with acpi=off" : undefined;
 }
 
-/** Devices that only x86 machines with ACPI can take, for messages. */
-export type AcpiDevices = "memory" | "processors";
-
 /**
  * Refuses a VM without ACPI.
  *
+ * @param what the devices, for messages
  * @throws {HotplugError} `unsupported`
  */
-export function refuseWithoutAcpi(facts: Facts, what: AcpiDevices): void {
+export function refuseWithoutAcpi(facts: Facts, what: string): void {
   const why = whyNoAcpi(facts);
   if (why === undefined) return;
   throw unsupported(`Hotplug of ${what} needs ACPI, but ${why}`);
@@ -119,7 +117,7 @@ export function refuseWithoutAcpi(facts: Facts, what: AcpiDevices): void {
  */
 export function acpiRules(
   facts: Facts,
-  { kind, what }: { readonly kind: string; readonly what: AcpiDevices },
+  { kind, what }: { readonly kind: string; readonly what: string },
 ): KindRule[] {
   const { machine } = facts.qemu;
   return [

@@ -82,7 +82,7 @@ const OPERANDS = new Map(Object.entries({
   instance: "A whole name, or the first part of exactly one, up to a dot.",
   source: "An absolute path, a URI, or none: a drive without a medium.",
   size: "Bytes, or a number with k, M, G or T: powers of 1024.",
-  count: "A number of processors.",
+  count: "How many, at least 1.",
 }));
 
 /** What selects a device of a kind; undefined if the operand is another. */

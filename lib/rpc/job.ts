@@ -49,7 +49,10 @@ const EMPTY: JsonObject = { type: "object", members: [] };
  * The method that describes the methods: https://spec.open-rpc.org, "Service
  * Discovery".
  */
-const DISCOVER = commandSpec("rpc discover", "the OpenRPC document");
+const DISCOVER = commandSpec("rpc discover", {
+  summary: "the OpenRPC document",
+  examples: "",
+});
 
 /**
  * Whether a request asks for the OpenRPC document.

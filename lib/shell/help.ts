@@ -65,9 +65,11 @@ export function unknownCommand(
   const names = ["help", "exit", ...ownCommands().map(({ name }) => name)];
   return unsupported(
     `This QEMU has no command ${JSON.stringify(first)}`,
-    first === "info" ? infoHint(words, schema) : commandMeant(words) ??
-      didYouMean(first, [...names, ...schema.commands]) ??
-      "help shows the commands",
+    first === "info"
+      ? infoHint(words, schema)
+      : commandMeant(words, ownCommands()) ??
+        didYouMean(first, [...names, ...schema.commands]) ??
+        "help shows the commands",
   );
 }
 

@@ -42,7 +42,7 @@ export function commandCheck(isWords: Check<readonly string[]>) {
     "options of some kind of device, each with its value",
   );
   return object({
-    // The owner of these words, for messages: `vcpu-3`.
+    // The owner of these words, for messages: a device id.
     title: text(/^[A-Za-z][A-Za-z0-9 ._-]{0,63}$/),
   }, {
     // The options to remove, and the options to add. The first added option

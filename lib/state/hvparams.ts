@@ -116,8 +116,8 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
     diskDiscard: values.disk_discard === "unmap" ? "unmap" : "ignore",
     vhostNet: values.vhost_net,
     vnetHdr: values.vnet_hdr,
-    // Queue pairs of a virtio NIC, 1 to 32 once checked; `auto`: by the
-    // processors; undefined: another value.
+    // Queue pairs of a virtio NIC, 1 to 32 once checked; `auto`: see
+    // lib/nic/queues.ts; undefined: another value.
     virtioNetQueues: queuesOf([node, configured]),
     // A VM that was started without the parameter has none: SPEC 13.
     diskIothreads: Number(givenBy([node], "virtio_disk_iothreads")) || 0,

@@ -29,27 +29,42 @@ export const VCPU_NAME = {
 
 /** The commands of processors, in the order of the usage text. */
 export const VCPU_COMMANDS: readonly CommandSpec[] = [
-  commandSpec(
-    "vcpu add INSTANCE [COUNT]",
-    "add one or COUNT processors to a running VM",
-    [DRY_RUN],
-  ),
-  commandSpec(
-    "vcpu remove INSTANCE [VCPU]",
-    "remove a processor from a running VM",
-    [
+  commandSpec("vcpu add INSTANCE [COUNT]", {
+    summary: "add one or COUNT processors to a running VM",
+    options: [DRY_RUN],
+    otherNames: ["setvcpu", "cpu-add", "cpu_set", "cpu", "cpus", "vcpus"],
+    examples: `
+# add one processor; the guest may have to bring it online
+kvm-hotplug vcpu add vm1.example.com
+# show the places and ids of two processors; change nothing
+kvm-hotplug vcpu add vm1.example.com 2 --dry-run`,
+  }),
+  commandSpec("vcpu remove INSTANCE [VCPU]", {
+    summary: "remove a processor from a running VM",
+    options: [
       DRY_RUN,
       spec(
         "force",
         "remove the processor even if the runtime file does not record it",
       ),
     ],
-  ),
-  commandSpec(
-    "vcpu set INSTANCE COUNT",
-    "bring a running VM to this number of processors",
-    [DRY_RUN],
-  ),
+    otherNames: ["setvcpu", "cpu_set", "cpu", "cpus", "vcpus"],
+    examples: `
+# remove the processor in the highest place
+kvm-hotplug vcpu remove vm1.example.com
+# select by device id: status 0 even if it was already removed
+kvm-hotplug vcpu remove vm1.example.com vcpu-3`,
+  }),
+  commandSpec("vcpu set INSTANCE COUNT", {
+    summary: "bring a running VM to this number of processors",
+    options: [DRY_RUN],
+    otherNames: ["setvcpus", "cpu", "cpus", "vcpus"],
+    examples: `
+# bring the VM to two processors: add or remove as many as it takes
+kvm-hotplug vcpu set vm1.example.com 2
+# show each change; change nothing
+kvm-hotplug vcpu set vm1.example.com 3 --dry-run`,
+  }),
 ];
 
 /** More than any QEMU takes. */

@@ -225,6 +225,10 @@ export interface CommandSpec {
    * `stream`: writes until it ends; not a method of `rpc`. @default an answer
    */
   readonly output?: "stream";
+  /** Words of other tools (ip, virsh, QEMU's monitor) for it. */
+  readonly otherNames?: readonly string[];
+  /** At least two: the purpose of each, and the line below it. */
+  readonly examples: string;
 }
 
 /**
@@ -235,14 +239,20 @@ export interface CommandSpec {
  */
 export function commandSpec(
   shown: string,
-  summary: string,
-  options: readonly OptionSpec[] = [],
+  told:
+    & Pick<CommandSpec, "summary" | "examples">
+    & Partial<Omit<CommandSpec, "name" | "operands">>,
 ): CommandSpec {
   const words = shown.split(" ");
   const own = words.filter((word) => /^[a-z]+$/.test(word));
   const operands = words.slice(own.length);
   const name = own.join(" ");
-  return { name, operands, summary, options, document: "change" };
+  return { name, operands, options: [], document: "change", ...told };
+}
+
+/** The lines of a command's examples. */
+export function examplesOf({ examples }: CommandSpec): string[] {
+  return examples.trim().split("\n");
 }
 
 /** A command's words joined by a dot: its method of `rpc`. */

@@ -4,57 +4,38 @@
  * @module
  */
 
-const VCPU = ["vcpu set", "vcpu add", "vcpu remove"];
-const MEMORY = ["memory set", "memory add", "memory remove"];
-const KINDS = ["disk", "nic", "vcpu", "memory"];
-const ADD = KINDS.map((kind) => `${kind} add`);
-const REMOVE = KINDS.map((kind) => `${kind} remove`);
+import type { CommandSpec } from "./options.ts";
 
-const COMMANDS = new Map(Object.entries({
-  ls: ["list"],
-  list: ["list"],
-  disks: ["list"],
-  nics: ["list"],
-  status: ["list", "check"],
-  show: ["list", "state show"],
-  info: ["list", "check"],
-  rm: REMOVE,
-  attach: ADD,
-  "attach-device": ["disk add", "nic add", "memory add"],
-  "attach-disk": ["disk add"],
-  "attach-interface": ["nic add"],
-  detach: REMOVE,
-  "detach-device": ["disk remove", "nic remove", "memory remove"],
-  "detach-disk": ["disk remove"],
-  "detach-interface": ["nic remove"],
-  setvcpus: ["vcpu set"],
-  setvcpu: ["vcpu add", "vcpu remove"],
-  vcpucount: ["list", "check"],
-  vcpuinfo: ["list", "check"],
-  "cpu-add": ["vcpu add"],
-  cpu_set: ["vcpu add", "vcpu remove"],
-  cpu: VCPU,
-  cpus: VCPU,
-  vcpus: VCPU,
-  setmem: ["memory set"],
-  setmaxmem: ["check"],
-  balloon: ["memory set"],
-  "update-memory-device": ["memory set"],
-  mem: MEMORY,
-  dimm: MEMORY,
-  "virtio-mem": MEMORY,
-  device_add: ADD,
-  device_del: REMOVE,
-  version: ["--version"],
+/** For the commands of every kind of device; else a command names its own. */
+const VERBS = new Map(Object.entries({
+  attach: "add",
+  detach: "remove",
+  device_add: "add",
+  device_del: "remove",
+  rm: "remove",
 }));
 
 const OPTIONS = new Map(Object.entries({ bridge: "link", model: "driver" }));
 
-/** A hint at the commands that words of another tool mean, if there are any. */
+function namesFor(word: string, commands: readonly CommandSpec[]): string[] {
+  if (word === "version") return ["--version"];
+  return commands.filter(({ name, otherNames = [] }) =>
+    otherNames.includes(word) || name.endsWith(` ${VERBS.get(word)}`)
+  ).map(({ name }) => name);
+}
+
+/**
+ * A hint at the commands that words of another tool mean, if there are any.
+ *
+ * @param commands those that may be named
+ */
 export function commandMeant(
   [first = "", second = ""]: readonly string[],
+  commands: readonly CommandSpec[],
 ): string | undefined {
-  const found = COMMANDS.get(first) ?? COMMANDS.get(second);
+  const found = [first, second]
+    .map((word) => namesFor(word, commands))
+    .find((names) => names.length > 0);
   if (found === undefined) return undefined;
   const own = found.filter((name) =>
     name.startsWith(`${first} `) || name.endsWith(` ${second}`)

@@ -195,6 +195,33 @@ Deno.test("nothing of node: is loaded before it is needed", () => {
   assertEquals(wrong.map(({ path }) => path), []);
 });
 
+/**
+ * A kind is a folder and an entry of lib/kinds.ts. So all other files that name
+ * processors or memory devices, even in a comment, stand here with the reason.
+ */
+const NAME_PROCESSORS_OR_MEMORY = new Map(Object.entries({
+  "lib/kinds.ts": "the register",
+  "lib/version.ts": "the summary of the tool",
+  "lib/commands/commands.ts": "virsh has vcpucount for list and check",
+  "lib/device/ending.ts": "the events of QEMU at a removal",
+  "lib/plan/kvm_extra.ts": "how Ganeti reads -m and -smp (SPEC 13)",
+  "lib/plan/strays.ts": "where a later Ganeti records them (SPEC 2.1)",
+  "lib/state/fixed_command.ts": "reads the number in -smp, for queues",
+  "lib/nic/queues.ts": "as many queues as processors at the start",
+  "lib/disk/adopt.ts": "as many queues as processors at the start",
+}));
+
+Deno.test("at most ten files outside their folders name processors or memory", () => {
+  const named =
+    /vcpu|processor|dimm|virtio-mem|vmem|memdev|maxcpus|maxmem|\bsmp\b|-cpu\b|["`]memory\b|\bmemory (?:device|hotplug|size)/i;
+  // The memory of lib/sys is the tool's own.
+  const files = libFiles().filter(({ path, text }) =>
+    !/^lib\/(?:vcpu|memory|sys)\//.test(path) && named.test(text)
+  ).map(({ path }) => path);
+  assertEquals(files, [...NAME_PROCESSORS_OR_MEMORY.keys()].toSorted());
+  assertEquals(files.length <= 10, true);
+});
+
 Deno.test("main.ts imports the command line and nothing else", () => {
   assertEquals(importsOf(readSource("main.ts")), ["./lib/cli/main.ts"]);
 });

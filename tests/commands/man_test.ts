@@ -39,7 +39,7 @@ Deno.test("manPage() has its sections in the usual order", () => {
     "\\fBkvm\\-hotplug\\fR \\fIcommand\\fR [\\fIoptions\\fR]",
   ]);
   const [first, ...more] = below(".SH DESCRIPTION");
-  assertEquals(first?.startsWith("kvm\\-hotplug adds disks"), true);
+  assertEquals(first?.startsWith("kvm\\-hotplug adds devices"), true);
   assertEquals(
     more.filter((line) => /^(?:\.PP|INSTANCE) ?/.test(line)).length,
     2,

@@ -4,8 +4,7 @@ import * as details from "../../lib/plan/details.ts";
 import * as change from "../../lib/commands/report_change.ts";
 import { commandUsage, usageText } from "../../lib/commands/usage.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
-import { examplesOf } from "../../lib/commands/examples.ts";
-import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
+import { examplesOf, GLOBAL_OPTIONS } from "../../lib/words/options.ts";
 import { HotplugError, remark, withDetails } from "../../lib/errors.ts";
 import type { DeviceView } from "../../lib/engine/plan.ts";
 import { formatCommand } from "../../lib/engine/verbs.ts";
@@ -255,7 +254,7 @@ Deno.test("commandUsage() names every option and its examples", () => {
     for (const { name } of command.options) {
       assertStringIncludes(text, `--${name}`);
     }
-    for (const line of examplesOf(command.name)) {
+    for (const line of examplesOf(command)) {
       assertStringIncludes(text, `\n  ${line}`);
     }
     for (const line of text.split("\n")) assert(line.length <= 80, line);

@@ -1,6 +1,7 @@
 /** The examples of `help COMMAND`, run as they stand there. */
 import { assertEquals } from "@std/assert";
-import { EXAMPLES, examplesOf } from "../../lib/commands/examples.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
+import { examplesOf } from "../../lib/words/options.ts";
 import { host, makeImage } from "../lab/each_release.ts";
 import { EXECUTABLE } from "../lab/tool.ts";
 import { testTools, Vm } from "../lab/vm.ts";
@@ -71,7 +72,10 @@ Deno.test("the examples do what they say", async () => {
     }
     const failed: (string | undefined)[] = [];
     // One after the other: each finds what those before it have made.
-    for (const line of Object.keys(EXAMPLES).flatMap(examplesOf)) {
+    const [others = [], removals = []] = [false, true].map((isRemoval) =>
+      COMMANDS.filter(({ name }) => name.endsWith(" remove") === isRemoval)
+    );
+    for (const line of [...others, ...removals].flatMap(examplesOf)) {
       if (!NOT_HERE.test(line)) failed.push(await runExample(line, vm));
     }
     assertEquals(failed.filter((one) => one !== undefined), []);

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { didYouMean, nearest, nearestWords } from "../../lib/words/nearest.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
 import { commandMeant, optionMeant } from "../../lib/words/other_words.ts";
 
 Deno.test("nearest() takes one change in three letters, and one in fewer", () => {
@@ -52,7 +53,7 @@ Deno.test("didYouMean() asks about each of the nearest", () => {
 });
 
 Deno.test("commandMeant() knows the words of other tools", () => {
-  const meant = (...words: string[]) => commandMeant(words);
+  const meant = (...words: string[]) => commandMeant(words, COMMANDS);
   assertEquals(meant("ls"), 'did you mean "list"?');
   assertEquals(meant("setvcpus", "vm1"), 'did you mean "vcpu set"?');
   assertEquals(meant("cpu", "add"), 'did you mean "vcpu add"?');
@@ -81,9 +82,9 @@ Deno.test("commandMeant() names commands that there are", () => {
     "vcpu set": ["setvcpus"],
     "vcpu add": ["cpu-add"],
     "vcpu add|vcpu remove": ["setvcpu", "cpu_set"],
-    "vcpu set|vcpu add|vcpu remove": ["cpu", "cpus", "vcpus"],
+    "vcpu add|vcpu remove|vcpu set": ["cpu", "cpus", "vcpus"],
     "memory set": ["setmem", "balloon", "update-memory-device"],
-    "memory set|memory add|memory remove": ["mem", "dimm", "virtio-mem"],
+    "memory add|memory remove|memory set": ["mem", "dimm", "virtio-mem"],
     check: ["setmaxmem"],
     "disk add": ["attach-disk"],
     "nic add": ["attach-interface"],
@@ -94,7 +95,11 @@ Deno.test("commandMeant() names commands that there are", () => {
   for (const [commands, words] of Object.entries(meant)) {
     const said = commands.split("|").map((one) => `"${one}"`).join(" or ");
     for (const word of words) {
-      assertEquals(commandMeant([word]), `did you mean ${said}?`, word);
+      assertEquals(
+        commandMeant([word], COMMANDS),
+        `did you mean ${said}?`,
+        word,
+      );
     }
   }
   assertEquals(["bridge", "model", "x"].map(optionMeant), [

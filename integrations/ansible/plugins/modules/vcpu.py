@@ -26,7 +26,7 @@ options:
     required: true
   count:
     description:
-      - A number of processors.
+      - How many, at least 1.
       - Of C(vcpu set).
     type: int
   vcpu:
