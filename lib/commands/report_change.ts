@@ -59,6 +59,7 @@ function rowText({ instance, row, plan }: Outcome): string[] {
 /** A success in a line; a dry run with its plan. */
 export function outcomeText(outcome: Outcome): string[] {
   const { device, instance, action, adoption, changed, plan } = outcome;
+  const { warnings } = outcome;
   if (outcome.row !== undefined) return rowText(outcome);
   const left = remainingText(adoption);
   if (plan !== undefined && plan.length > 0) {
@@ -103,6 +104,9 @@ export function outcomeText(outcome: Outcome): string[] {
     case "add":
       return [`Added ${what} to ${instance}${where}: ${details}`];
     case "modify":
+      if (warnings.some(({ code }) => code === "nic-replaced")) {
+        return [`Replaced ${what} of ${instance}${where}: ${details}`];
+      }
       return [`Modified ${what} of ${instance}${where}: ${details}`];
     case "resize":
       return [`Resized ${what} of ${instance}: ${details}`];

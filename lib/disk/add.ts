@@ -43,7 +43,11 @@ import {
 } from "./fit.ts";
 import { limitSteps } from "./limits.ts";
 import { chooseIothread } from "./iothread.ts";
-import { chooseProperties, propertiesFor, untilStop } from "./properties.ts";
+import {
+  chooseProperties,
+  propertiesFor,
+  propertiesWarning,
+} from "./properties.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
@@ -245,7 +249,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
       looksOther(facts, disk),
       looksShort(facts, disk),
       ...warnings,
-      isAdopted ? undefined : untilStop(disk.properties ?? {}),
+      isAdopted ? undefined : propertiesWarning(disk.properties ?? {}),
     ],
   });
 }

@@ -11,13 +11,15 @@ import {
   type PropertyValues,
   recordedProperties,
 } from "../device/properties.ts";
-import { refuse, type Remark, remark, unsupported } from "../errors.ts";
+import { refuse, type Remark, unsupported } from "../errors.ts";
 import type { Source } from "../host/source.ts";
 import { givesBootIndex } from "../plan/boot.ts";
 import type { Facts } from "../plan/facts.ts";
+import { untilStop } from "../plan/until_end.ts";
 import { hasObject } from "../state/fixed_command.ts";
 import { defined } from "../state/defined.ts";
 import { either } from "../words/options.ts";
+import { DISK } from "./name.ts";
 import type { DiskAdd, EmptyDriveAdd } from "./request.ts";
 
 /** What the properties of a new disk depend on. */
@@ -163,17 +165,10 @@ export function propertiesFor(
   return recordedProperties(DISK_PROPERTIES, kept);
 }
 
-/** Ganeti writes hvinfo again when it starts a stopped VM: SPEC 13. */
-export function untilStop(properties: Properties): Remark | undefined {
-  const all = Object.entries(properties).map((pair) => pair.join(" "));
-  if (all.length === 0) return undefined;
+/** The warning about the properties of a new disk. */
+export function propertiesWarning(properties: Properties): Remark | undefined {
   const sectors = "logical_block_size" in properties
     ? "; with other sectors the guest cannot read its partition table"
     : "";
-  return remark(
-    "until-stop",
-    `Ganeti's stop and start makes the disk without ${
-      all.join(", ")
-    }; a migration and a reboot keep it${sectors}`,
-  );
+  return untilStop(DISK, properties, sectors);
 }

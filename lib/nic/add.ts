@@ -20,6 +20,7 @@ import {
 import { netdevOf } from "../plan/facts.ts";
 import { planFinish } from "../plan/finish.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
+import { untilStop } from "../plan/until_end.ts";
 import { placeView } from "../plan/view.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import {
@@ -50,7 +51,6 @@ import {
   newTapSteps,
   ratesWarning,
   refuseRates,
-  untilStop,
   untoldWarning,
 } from "./tuning.ts";
 import { plannedView } from "./view.ts";
@@ -201,7 +201,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       startWarning(facts, nic),
       mtuWarning(facts, nic),
       untoldWarning(nic),
-      untilStop(properties),
+      untilStop(NIC, properties),
       ratesWarning(nic),
       ...bridgeWarnings(facts, nic),
     ],

@@ -9,7 +9,7 @@
 
 import { titleOf } from "../device/select.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
-import { refuse, type Remark, remark, unsupported } from "../errors.ts";
+import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import {
   refuseFixedBus,
@@ -19,32 +19,28 @@ import {
 } from "../plan/requirements.ts";
 import { command, stateSteps } from "../plan/steps.ts";
 import { entryView } from "../plan/view.ts";
-import type { Properties } from "../device/hvinfo.ts";
 import { isParavirtual, type Nic } from "../device/nic.ts";
-import { bridgeWarnings } from "./add.ts";
-import { deviceArguments, startWarning, vhostOf } from "./driver.ts";
+import { deviceArguments, vhostOf } from "./driver.ts";
 import { nicFilesStep, tapOf } from "./files.ts";
 import { type Modified, modifiedNic, type NicModifyFacts } from "./modified.ts";
+import { modifyWarnings } from "./modify_warnings.ts";
 import { NIC } from "./name.ts";
 import {
   joinSteps,
   outlives,
   refuseNetwork,
   refuseRecorded,
-  unstartable,
 } from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps, setLink } from "./notes.ts";
 import { nicMembers } from "./recorded.ts";
 import type { NicModify } from "./request.ts";
 import type { NicStep } from "./steps.ts";
 import {
+  changedMtu,
   isPlain,
   mtuProperties,
-  mtuWarning,
   newTapSteps,
-  ratesWarning,
   tuningOf,
-  untoldWarning,
 } from "./tuning.ts";
 import { plannedView } from "./view.ts";
 import { recordedArguments } from "../device/hvinfo.ts";
@@ -305,29 +301,6 @@ function toRecord({ changes }: NicModify, { entry, wanted }: Modified): Nic {
   };
 }
 
-/** What `hvinfo` gets, where the MTU becomes another. */
-function changedMtu({ was, wanted }: Modified): Properties {
-  const [{ host_mtu: before }, now] = [
-    mtuProperties(was),
-    mtuProperties(wanted),
-  ];
-  return before === now.host_mtu ? {} : now;
-}
-
-/** What the guest had of the old card, and has of the new one no more. */
-function lostWarning(
-  { modelHas }: NicModifyFacts,
-  { lost, wanted: { driver } }: Modified,
-): Remark | undefined {
-  const gone = lost.filter((key) => modelHas?.has(key) === false);
-  if (gone.length === 0) return undefined;
-  const words = gone.join(", ");
-  return remark(
-    "property-dropped",
-    `${driver} has no property ${words}, so the NIC's entry loses it`,
-  );
-}
-
 /**
  * Plans to change a NIC.
  *
@@ -373,21 +346,9 @@ export function planNicModify(
     kinds: [NIC.word],
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
-    warnings: [
-      wanted.mode === modified.was.mode ? undefined : unstartable(facts),
-      isReplug ? startWarning(facts, wanted) : undefined,
-      wanted.mtu === modified.was.mtu ? undefined : mtuWarning(facts, wanted),
-      wanted.mtu === modified.was.mtu && wanted.driver === modified.was.driver
-        ? undefined
-        : untoldWarning(wanted),
-      wanted.rateIn === modified.was.rateIn &&
-        wanted.rateOut === modified.was.rateOut
-        ? undefined
-        : ratesWarning(wanted),
-      isReplug ? lostWarning(facts, modified) : undefined,
-      ...(inner.some(({ kind }) => kind === "attach-tap")
-        ? bridgeWarnings(facts, wanted)
-        : []),
-    ],
+    warnings: modifyWarnings(facts, modified, {
+      isReplug,
+      isMoved: inner.some(({ kind }) => kind === "attach-tap"),
+    }),
   });
 }

@@ -44,6 +44,17 @@ export function mtuProperties(
     : {};
 }
 
+/** What `hvinfo` gets, if the MTU becomes another. */
+export function changedMtu(
+  { was, wanted }: Record<"was" | "wanted", Pick<Nic, "mtu" | "driver">>,
+): Properties {
+  const [{ host_mtu: before }, now] = [
+    mtuProperties(was),
+    mtuProperties(wanted),
+  ];
+  return before === now.host_mtu ? {} : now;
+}
+
 /**
  * Refuses rates that this node cannot have.
  *
@@ -92,16 +103,4 @@ export function ratesWarning(
 ): Remark | undefined {
   if (rateIn === undefined && rateOut === undefined) return undefined;
   return untilEnd("the rates of the NIC");
-}
-
-/** Ganeti makes a new hvinfo when it starts a stopped VM: SPEC 13. */
-export function untilStop(properties: Properties): Remark | undefined {
-  const all = Object.entries(properties).map((pair) => pair.join(" "));
-  if (all.length === 0) return undefined;
-  return remark(
-    "until-stop",
-    `Ganeti's stop and start makes the NIC without ${
-      all.join(", ")
-    }; a migration and a reboot keep it`,
-  );
 }

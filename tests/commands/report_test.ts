@@ -347,6 +347,11 @@ Deno.test("outcomeText() says of each change what it was", () => {
   const what = 'disk 1 "data" (disk-932df160-7a22-4067) of vm1';
   const details = "/srv/new.img, 64 MiB, raw, virtio-blk-pci";
   assertEquals(said("modify"), `Modified ${what} in slot 13: ${details}`);
+  const warnings = [remark("nic-replaced", "a new card")];
+  assertEquals(
+    report.outcomeText({ ...ADDED, action: "modify", warnings })[0],
+    `Replaced ${what} in slot 13: ${details}`,
+  );
   assertEquals(said("resize"), `Resized ${what}: ${details}`);
   assertEquals(said("set"), `Changed ${what}: ${details}`);
   assertEquals(said("upgrade"), "Upgraded the runtime file of vm1");

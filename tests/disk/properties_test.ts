@@ -5,7 +5,7 @@ import { planEmptyDrive } from "../../lib/disk/empty_drive.ts";
 import {
   givenProperties,
   propertiesFor,
-  untilStop,
+  propertiesWarning,
 } from "../../lib/disk/properties.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { recordedArguments } from "../../lib/device/hvinfo.ts";
@@ -214,8 +214,8 @@ Deno.test("propertiesFor() keeps what each start can give again", () => {
   }
   // Such a start chooses one itself.
   assertEquals(kept({ iothread: "io0" }, { virtio_disk_iothreads: 1 }), {});
-  assertEquals(untilStop({}), undefined);
-  assertEquals(untilStop({ "num-queues": 2 })?.code, "until-stop");
+  assertEquals(propertiesWarning({}), undefined);
+  assertEquals(propertiesWarning({ "num-queues": 2 })?.code, "until-stop");
 });
 
 Deno.test("parseExact() keeps a WWN that QEMU tells", () => {

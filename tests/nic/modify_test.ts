@@ -357,7 +357,17 @@ Deno.test("planNicModify() keeps the accelerator a NIC has", () => {
 });
 
 Deno.test("planNicModify() warns of what a start would make otherwise", () => {
-  assertEquals(plan({ mac: "aa:00:00:00:00:77" }).warnings, []);
+  const [replaced, ...others] = plan({ mac: "aa:00:00:00:00:77" }).warnings;
+  assertEquals([replaced?.code, others], ["nic-replaced", []]);
+  assertStringIncludes(replaced?.message ?? "", "NIC 0 in the same slot");
+  assertStringIncludes(replaced?.message ?? "", "the old tap was tap0");
+  const codes = (changes: Parameters<typeof plan>[0]) =>
+    plan(changes).warnings.map(({ code }) => code);
+  assertEquals(codes({ mtu: 1300 }), ["nic-replaced", "until-stop"]);
+  assertEquals(codes({ mtu: 1300, driver: "rtl8139" }), [
+    ...["nic-replaced", "not-migratable", "guest-not-told"],
+  ]);
+  assertEquals(codes({ link: "br1" }), []);
   const { warnings } = plan({ queues: 2 });
   assertStringIncludes(saidIn(warnings), "it would use queues of the hvparams");
 });

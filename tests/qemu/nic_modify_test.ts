@@ -153,6 +153,8 @@ eachRelease("nic modify in place and by replug", async (vm, context) => {
       const json = await modify(vm, ID, "--mac", OTHER_MAC, "--queues", "2");
       assertEquals([json.device.id, json.device.uuid], [ID, UUID]);
       assertMatch(saidIn(json.warnings), /would use queues of the hvparams/);
+      const replaced = `in the same slot, .*; the old tap was ${tap}`;
+      assertMatch(saidIn(json.warnings), new RegExp(replaced));
       assertNotEquals(json.device.tap, tap);
       assertEquals(interfaces().includes(tap), false);
       await configure(vm, OTHER_MAC);

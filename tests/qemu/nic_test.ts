@@ -286,7 +286,8 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       const other = await modify("--driver", "e1000");
       assertEquals(other.status, 0, other.stdout);
       assertEquals(codesOf(other.json), [
-        ...["not-migratable", "guest-not-told", "property-dropped"],
+        ...["nic-replaced", "not-migratable"],
+        ...["guest-not-told", "property-dropped"],
       ]);
       const [, nics] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
       assertEquals(["host_mtu" in nics[0].hvinfo, nics[0].hvinfo.driver], [
