@@ -153,6 +153,8 @@ export interface FailureDetails {
   readonly lacks?: readonly string[] | undefined;
   /** For an operation of a row: the earlier operations, and their results. */
   readonly row?: RowSoFar | undefined;
+  /** The guest cannot follow: its VM is paused. @default false */
+  readonly isPaused?: boolean | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
   /** The error below this one: `Error.cause`. */

@@ -15,6 +15,7 @@ import { refuse, unsupported } from "../errors.ts";
 import { hugeFault } from "../host/disk_size.ts";
 import { type OpenImage, openImages } from "../host/open_images.ts";
 import type { Facts } from "../plan/facts.ts";
+import { pausedWarning } from "../plan/paused.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
@@ -290,7 +291,7 @@ export function planDiskResize(
     device: { ...view, size_bytes: to },
     steps: isRecorded ? [stage, resize, commit] : [resize],
     turn: resize,
-    warnings: [unheard(controller, "size")],
+    warnings: [unheard(controller, "size"), pausedWarning(facts)],
   });
 }
 

@@ -18,7 +18,7 @@ import { SysError } from "../sys/errno.ts";
 import type { Plan } from "./plan.ts";
 import type { Step } from "./verbs.ts";
 import type { StepKind, World } from "./world.ts";
-import { commandLine } from "../state/instance.ts";
+import { commandLine, resumeLine } from "../state/instance.ts";
 
 /** Follows an operation: for `--verbose`, and for the journal. */
 export interface Progress {
@@ -123,9 +123,12 @@ function asked(
     ? `to finish the removal, run: ${
       commandLine(options, kind, "remove", instance, id)
     }`
-    : `then run the same command again, with the device id ${id}`;
-  const hint = error.hint === undefined ? next : `${error.hint}; ${next}`;
-  return withDetails(error, { device, hint });
+    : `run the same command again, with the device id ${id}`;
+  const resume = error.details.isPaused === true
+    ? `resume the VM (${resumeLine(options, instance)})`
+    : undefined;
+  const all = [resume, error.hint, next].filter((one) => one !== undefined);
+  return withDetails(error, { device, hint: all.join("; ") });
 }
 
 /** The error of a failure that was undone. */

@@ -18,6 +18,17 @@ const TELL_MS = 1_000;
 /** Events that end a guest's silence: qapi/run-state.json. */
 const OF_THE_VM = ["STOP", "SHUTDOWN", "RESET"];
 
+/**
+ * How a wait ended: the guest had all its time, or not; `paused`: it could not
+ * act, because the VM is paused.
+ */
+export type WaitEnd = "whole" | "ended" | "paused";
+
+/** The end of a wait for a VM in another run state than `running`. */
+export function endIn(runState: string): WaitEnd {
+  return runState === "paused" ? "paused" : "ended";
+}
+
 /** The awaited action. */
 export interface Awaited {
   /** The reason of the wait, for the report; may change. */
@@ -40,12 +51,8 @@ export interface Awaited {
    * @throws {HotplugError} if it will not be done
    */
   heard(event: QmpEvent): "done" | "ask";
-  /**
-   * The error if it is not done.
-   *
-   * @param wait whether the guest had all its time
-   */
-  unfinished(why: string, wait: "whole" | "ended"): HotplugError;
+  /** The error if it is not done. */
+  unfinished(why: string, end: WaitEnd): HotplugError;
   /**
    * Time between two questions to QEMU while no event comes, in milliseconds.
    * @default 1000
@@ -150,7 +157,8 @@ class GuestWait {
     const what = this.#guestEnded
       ? "the guest shut down"
       : "the VM was stopped";
-    throw this.#awaited.unfinished(`${what} (run state ${state})`, "whole");
+    const why = `${what} (run state ${state})`;
+    throw this.#awaited.unfinished(why, endIn(state));
   }
 
   async #late(): Promise<void> {

@@ -16,7 +16,7 @@ import {
 import { HotplugError } from "../errors.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
-import { type Awaited, awaitGuest } from "./guest_wait.ts";
+import { type Awaited, awaitGuest, endIn, type WaitEnd } from "./guest_wait.ts";
 import type { Value } from "./verbs.ts";
 import type { World } from "./world.ts";
 
@@ -51,9 +51,6 @@ export const REQUESTED_AT: Value = { name: "unplug requested at" };
 /** Value of the world: id of a device that was released and plugged back. */
 export const PLUGGED_BACK: Value = { name: "plugged back" };
 
-/** For a VM with a paused guest. */
-const RESUME = "resume the VM";
-
 /** Whether QEMU has a device, by the question of its ending. */
 export async function isThere(
   { id, ending }: Pick<UnplugTarget, "id" | "ending">,
@@ -62,22 +59,18 @@ export async function isThere(
   return await hasDevice(world.qmp, id, ending);
 }
 
-/**
- * The error for a device that the guest may release later: status 6.
- *
- * @param wait whether the guest had all its time: if not, the device has no
- * fault
- */
+/** The error for a device that the guest may release later: status 6. */
 export function pendingUnplug(
   target: UnplugTarget,
   why: string,
-  wait: "whole" | "ended" = "whole",
+  end: WaitEnd = "whole",
 ): HotplugError {
-  const advice = wait === "whole" ? adviceOf(target.ending ?? {}) : undefined;
+  // Unless the guest had all its time, the device has no fault.
+  const advice = end === "whole" ? adviceOf(target.ending ?? {}) : undefined;
   return new HotplugError(
     "unplug-pending",
     `The guest has not released ${target.title} (${target.id}): ${why}`,
-    { hint: target.runState === "running" ? advice : RESUME },
+    { hint: advice, isPaused: end === "paused" },
   );
 }
 
@@ -142,7 +135,7 @@ class Unplug implements Awaited {
     // A SCSI disk is removed without the guest's help.
     if (await this.isDone()) return true;
     const why = `the VM is not running (run state ${runState})`;
-    throw this.unfinished(why, "whole");
+    throw this.unfinished(why, endIn(runState));
   }
 
   dueMs(): number {
@@ -159,8 +152,8 @@ class Unplug implements Awaited {
     return saying === "released" ? "done" : "ask";
   }
 
-  unfinished(why: string, wait: "whole" | "ended"): HotplugError {
-    return pendingUnplug(this.#target, why, wait);
+  unfinished(why: string, end: WaitEnd): HotplugError {
+    return pendingUnplug(this.#target, why, end);
   }
 
   #saying(event: QmpEvent): Saying {

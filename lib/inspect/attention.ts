@@ -20,6 +20,7 @@ import {
   type InstancePaths,
   OWN_DIRECTORY,
   ownPath,
+  resumeLine,
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { loadNotes, recordedDevices } from "../kinds.ts";
@@ -135,7 +136,7 @@ function stateRemark(asked: Asked, { paths }: Subject): Remark | undefined {
   if (asked.runState === AT_WORK) return undefined;
   return asked.runState === "paused"
     ? remark("paused", "the VM is paused", {
-      hint: commandLine(paths, "qmp", paths.name, "cont"),
+      hint: resumeLine(paths, paths.name),
     })
     : remark("run-state", `the VM is in run state ${asked.runState}`);
 }

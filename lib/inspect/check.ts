@@ -24,6 +24,7 @@ import {
   readRecord,
   type Target,
 } from "../plan/facts.ts";
+import { pausedWarning } from "../plan/paused.ts";
 import { qemuView } from "../plan/view.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
@@ -132,6 +133,7 @@ export async function check(
       text,
       uid: facts.confinement?.credentials.uid,
     });
+    const paused = pausedWarning({ ...facts, paths });
     return {
       instance: label,
       supported: isSupported(requirements, kinds),
@@ -142,7 +144,7 @@ export async function check(
       free_slots: freeSlots(facts, kinds),
       differences: apartFrom(left, differences ?? []).map(remarkOf),
       compared: differences === undefined ? null : "whole",
-      warnings: [left, remark].flatMap((one) => one ?? []),
+      warnings: [left, remark, paused].flatMap((one) => one ?? []),
     };
   } catch (error) {
     throw nothingChanged(error);

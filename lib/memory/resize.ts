@@ -10,6 +10,7 @@ import { HotplugError, refuse } from "../errors.ts";
 import { replaceWords } from "../plan/command_words.ts";
 import { chooseChange } from "../plan/removal.ts";
 import type { Facts } from "../plan/facts.ts";
+import { pausedWarning } from "../plan/paused.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import { isLater, strayView } from "../plan/strays.ts";
@@ -179,6 +180,7 @@ export function planMemoryResize(request: MemoryResize, facts: Facts): Plan {
     kinds: [MEMORY.word],
     steps,
     turn,
+    warnings: [pausedWarning(facts)],
   });
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { awaitGuest } from "../engine/guest_wait.ts";
+import { awaitGuest, endIn, type WaitEnd } from "../engine/guest_wait.ts";
 import type { EngineStep } from "../engine/steps.ts";
 import { stepCheck, WITHIN } from "../engine/verbs.ts";
 import { defineStep, type StepOf, type World } from "../engine/world.ts";
@@ -37,13 +37,16 @@ async function pluggedOf(id: string, { qmp }: World): Promise<number> {
 async function wait(step: AwaitMemoryStep, world: World): Promise<void> {
   const { id, to, runState } = step;
   let now = await pluggedOf(id, world);
-  const unfinished = (why: string) =>
+  const unfinished = (why: string, end: WaitEnd) =>
     new HotplugError(
       "unplug-pending",
       `The guest has ${typedSize(now)} of ${id}, not the requested ${
         typedSize(to)
       }: ${why}`,
-      { hint: "the request stays: the guest may still follow it" },
+      {
+        hint: "the request stays: the guest may still follow it",
+        isPaused: end === "paused",
+      },
     );
   const isDone = async () => {
     now = await pluggedOf(id, world);
@@ -51,7 +54,8 @@ async function wait(step: AwaitMemoryStep, world: World): Promise<void> {
   };
   if (runState !== "running") {
     if (now === to) return;
-    throw unfinished(`the VM is not running (run state ${runState})`);
+    const why = `the VM is not running (run state ${runState})`;
+    throw unfinished(why, endIn(runState));
   }
   await awaitGuest({
     what: () =>

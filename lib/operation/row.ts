@@ -14,6 +14,7 @@ import {
   HotplugError,
   isFailure,
   named,
+  type Remark,
   type RowSoFar,
   toldOf,
   withDetails,
@@ -49,6 +50,12 @@ function soFar(reached: number, done: readonly Outcome[]): RowSoFar {
 
 function anyChanged(outcomes: readonly Outcome[]): boolean {
   return outcomes.some(({ changed }) => changed);
+}
+
+/** Remarks of the VM as a whole come with each operation. */
+function eachOnce(remarks: readonly Remark[]): Remark[] {
+  const byText = remarks.map((one) => [JSON.stringify(one), one] as const);
+  return [...new Map(byText).values()];
 }
 
 /** The caller has gone: finished operations stay. */
@@ -120,7 +127,7 @@ export async function carryOutRow<R extends KindRequest>(
   const wanted = planned(row, done);
   const reached = await counted(wanted, count);
   const short = reached === wanted ? "" : `; it has ${row.say(reached)}`;
-  const remarks = done.flatMap(({ warnings }) => warnings);
+  const remarks = eachOnce(done.flatMap(({ warnings }) => warnings));
   return {
     instance,
     action: row.action,

@@ -28,6 +28,7 @@ import type { CommandChange } from "../state/command_change.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
 import type { EntryKind, Kind, KindName } from "./kind.ts";
+import { pausedWarning } from "./paused.ts";
 import type { Plug } from "./request.ts";
 import {
   refuseMachine,
@@ -312,6 +313,6 @@ export function planAddition(facts: Facts, addition: Addition): Plan {
       commit,
     ],
     turn: plug,
-    warnings: addition.warnings,
+    warnings: [...addition.warnings, pausedWarning(facts)],
   });
 }

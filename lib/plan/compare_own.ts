@@ -12,7 +12,11 @@ import {
   holdersText,
 } from "../host/tap_holders.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
-import { commandLine, type InstancePaths } from "../state/instance.ts";
+import {
+  commandLine,
+  type InstancePaths,
+  resumeLine,
+} from "../state/instance.ts";
 import type { OwnRecord, PendingRemoval } from "../state/own_check.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -77,9 +81,7 @@ export function releaseAsked(
   // A running guest had its time when the change was undone.
   if (typeof replug !== "string" && runState === "running") return [];
   const resume = runState === "paused"
-    ? `resume the VM (${
-      commandLine(paths, "qmp", paths.name, "cont")
-    }); then repeat`
+    ? `resume the VM (${resumeLine(paths, paths.name)}); then repeat`
     : "repeat";
   return [remark(
     "release-asked",

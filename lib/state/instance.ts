@@ -32,6 +32,14 @@ export function commandLine(
   return ["kvm-hotplug", ...words, ...reachedBy].map(shellWord).join(" ");
 }
 
+/** The command that lets a paused VM run on. */
+export function resumeLine(
+  reached: Pick<PathOverrides, "reachedBy">,
+  name: string,
+): string {
+  return commandLine(reached, "qmp", name, "cont");
+}
+
 /** Ganeti's own path; Ganeti never writes the resolved `/run`: SPEC 1.1. */
 const GANETI_RUN_DIR = "/var/run/ganeti";
 

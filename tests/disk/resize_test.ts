@@ -73,6 +73,11 @@ function live(
 Deno.test("planDiskResize() takes the size of a file that has grown", () => {
   const plan = planOf(planDiskResize(request(), live()));
   assertEquals(stepNames(plan), ["stage-state", "resize-disk", "commit-state"]);
+  assertEquals(plan.warnings, []);
+  const commands = new Set(["block_resize"]);
+  const paused = live({}, { qemu: { commands, runState: "paused" } });
+  const [warning] = planDiskResize(request(), paused).warnings;
+  assertEquals(warning?.code, "paused");
   assertEquals(stepOf(plan, "resize-disk"), {
     kind: "resize-disk",
     target: { "node-name": ID },

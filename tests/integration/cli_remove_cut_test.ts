@@ -117,8 +117,12 @@ Deno.test("disk remove from a paused VM is pending at once", async () => {
   vm.peer.guest = "is silent";
   vm.peer.model.runState = "paused";
   await assertUnchanged(vm, async () => {
-    const { message } = assertFailed(await remove(vm), 6, "unplug-pending");
-    assertMatch(message, /paused/);
+    const error = assertFailed(await remove(vm), 6, "unplug-pending");
+    assertMatch(error.message, /paused/);
+    assertMatch(
+      error.hint ?? "",
+      /^resume the VM \(kvm-hotplug qmp \S+ cont\b.*\); to finish the removal, /,
+    );
   });
   assertEquals(vm.peer.changes(), ["device_del"]);
 });

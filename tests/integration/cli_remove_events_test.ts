@@ -17,8 +17,9 @@ Deno.test("disk remove: a VM that stops meanwhile is pending, and why", async ()
   });
   await assertUnchanged(vm, async () => {
     vm.peer.model.runState = "running";
-    const { message } = assertFailed(await remove(vm), 6, "unplug-pending");
-    assertMatch(message, /the VM was stopped \(run state paused\)/);
+    const error = assertFailed(await remove(vm), 6, "unplug-pending");
+    assertMatch(error.message, /the VM was stopped \(run state paused\)/);
+    assertMatch(error.hint ?? "", /^resume the VM \(.* qmp \S+ cont\b.*\); /);
   });
 });
 

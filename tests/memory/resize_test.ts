@@ -43,6 +43,13 @@ function plugged(bytes: number): Case {
   return { ...WITH_VMEM, live: [{ ...VMEM_DATA, data }] };
 }
 
+Deno.test("planMemoryResize() tells that the VM is paused", () => {
+  const warnings = (runState: string) =>
+    resize(258 * M, { ...WITH_VMEM, qemu: { runState } }).warnings
+      .map(({ code }) => code);
+  assertEquals([warnings("running"), warnings("paused")], [[], ["paused"]]);
+});
+
 Deno.test("resizeRequests() waits for a guest that is to give back", () => {
   const requests = (bytes: number, one: Case = WITH_VMEM) => {
     const [live] = memoryOf(given(one).qemu).devices;

@@ -65,6 +65,9 @@ Deno.test("carryOutRow() does one operation after the other", async () => {
   assertEquals([instance, action, changed, device], ["vm1", "add", true, null]);
   assertEquals([warnings, plan], [[warning], undefined]);
   assertEquals([row?.reached, row?.has, ids(row)], [3, "3 of 3", PARTS]);
+  // A warning of the VM is told once.
+  const twice = await carryOut((id) => outcome(id, { warnings: [warning] }));
+  assertEquals("done" in twice && twice.done.warnings, [warning]);
   const none = await carryOut((id) => outcome(id, { changed: false }));
   assertEquals("done" in none && none.done.changed, false);
 });

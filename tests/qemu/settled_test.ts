@@ -2,6 +2,7 @@
  * What an earlier call left is put in order first: the device that is meant is
  * the one that was meant, and what was done is told of, on failures, too.
  */
+import type { Remark } from "../../lib/errors.ts";
 import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
@@ -124,10 +125,17 @@ eachRelease("a paused VM is to be resumed", async (vm) => {
   await vm.qmp.execute("stop");
   const { status, json } = await tool(vm, "nic", "remove", vm.name, "0");
   assertEquals(status, 6);
-  assertMatch(
+  const cont = `kvm-hotplug qmp ${vm.name} cont`;
+  const removal = `kvm-hotplug nic remove ${vm.name} ${nic.id}`;
+  assertEquals(
     json.error.hint,
-    new RegExp(`^resume the VM; .* nic remove ${vm.name} ${nic.id}$`),
+    `resume the VM (${cont}); to finish the removal, run: ${removal}`,
   );
+  for (const words of [["check"], ["nic", "add", "--dry-run"]]) {
+    const { json: { warnings } } = await tool(vm, ...words, vm.name);
+    const told = warnings.map(({ code, hint }: Remark) => [code, hint]);
+    assertEquals(told, [["paused", cont]]);
+  }
   await vm.qmp.execute("cont");
   await vm.qmp.waitEvent("DEVICE_DELETED", { device: nic.id });
   const list = await tool(vm, "list", vm.name);
