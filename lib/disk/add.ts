@@ -46,7 +46,7 @@ import { chooseIothread } from "./iothread.ts";
 import {
   chooseProperties,
   propertiesFor,
-  propertiesWarning,
+  propertyWarnings,
 } from "./properties.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
@@ -223,7 +223,6 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   }
   const { whole, lacks } = withLacks(facts, request);
   const disk = newDisk(facts, whole);
-  const isAdopted = facts.content.runtime.hvparams.origin === "adopt";
   const fault = startFault(facts, disk);
   const reproducible = checkStart(fault, facts, { ...request, lacks });
   const way = chooseWay(facts, disk, request.via);
@@ -249,7 +248,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
       looksOther(facts, disk),
       looksShort(facts, disk),
       ...warnings,
-      isAdopted ? undefined : propertiesWarning(disk.properties ?? {}),
+      ...propertyWarnings(facts, disk),
     ],
   });
 }

@@ -27,8 +27,8 @@ import {
   chooseProperties,
   givenProperties,
   propertiesFor,
-  propertiesWarning,
   type PropertyFacts,
+  propertyWarnings,
 } from "./properties.ts";
 import { readPropertyFacts } from "./property_facts.ts";
 import type { EmptyDriveAdd } from "./request.ts";
@@ -141,7 +141,7 @@ export function planEmptyDrive(
     before: [],
     after: [],
     reproducible,
-    warnings: [propertiesWarning(drive.properties)],
+    warnings: propertyWarnings(facts, drive),
   });
 }
 

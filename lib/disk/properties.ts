@@ -6,12 +6,15 @@
  */
 
 import { DISK_PROPERTIES, MAX_SERIAL } from "../device/disk_properties.ts";
+import type { DiskDevice } from "../device/disk.ts";
 import type { Properties } from "../device/hvinfo.ts";
 import {
+  propertiesIn,
   type PropertyValues,
   recordedProperties,
 } from "../device/properties.ts";
-import { refuse, type Remark, unsupported } from "../errors.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import { refuse, type Remark, remark, unsupported } from "../errors.ts";
 import type { Source } from "../host/source.ts";
 import { givesBootIndex } from "../plan/boot.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -165,8 +168,45 @@ export function propertiesFor(
   return recordedProperties(DISK_PROPERTIES, kept);
 }
 
-/** The warning about the properties of a new disk. */
-export function propertiesWarning(properties: Properties): Remark | undefined {
+/** The guest names a disk in /dev/disk/by-id after these. */
+const BY_ID = ["serial", "wwn"];
+
+/** Warnings about disks that the guest cannot tell apart by their names. */
+function sameNames(
+  { content: { runtime } }: Pick<Facts, "content">,
+  given: PropertyValues,
+): Remark[] {
+  return BY_ID.flatMap((option) => {
+    const { [option]: value } = given;
+    const other = value === undefined
+      ? undefined
+      : runtime.disks.find((one) =>
+        propertiesIn(DISK_PROPERTIES, one)[option] === value
+      );
+    return other === undefined ? [] : remark(
+      "same-serial",
+      `${
+        titleOf(other)
+      } has the same ${option} ${value}: a name in the guest's /dev/disk/by-id leads to only one of the two disks`,
+      { device: nameOfEntry(other) },
+    );
+  });
+}
+
+/** The warnings about the properties of a new disk. */
+export function propertyWarnings(
+  facts: Pick<Facts, "content">,
+  { given = {}, properties = {} }: Pick<DiskDevice, "given" | "properties">,
+): (Remark | undefined)[] {
+  const isAdopted = facts.content.runtime.hvparams.origin === "adopt";
+  return [
+    ...sameNames(facts, given),
+    isAdopted ? undefined : stopWarning(properties),
+  ];
+}
+
+/** The warning about properties that Ganeti's start leaves out. */
+function stopWarning(properties: Properties): Remark | undefined {
   const sectors = "logical_block_size" in properties
     ? "; with other sectors the guest cannot read its partition table"
     : "";

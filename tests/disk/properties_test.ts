@@ -5,7 +5,7 @@ import { planEmptyDrive } from "../../lib/disk/empty_drive.ts";
 import {
   givenProperties,
   propertiesFor,
-  propertiesWarning,
+  propertyWarnings,
 } from "../../lib/disk/properties.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { recordedArguments } from "../../lib/device/hvinfo.ts";
@@ -214,8 +214,28 @@ Deno.test("propertiesFor() keeps what each start can give again", () => {
   }
   // Such a start chooses one itself.
   assertEquals(kept({ iothread: "io0" }, { virtio_disk_iothreads: 1 }), {});
-  assertEquals(propertiesWarning({}), undefined);
-  assertEquals(propertiesWarning({ "num-queues": 2 })?.code, "until-stop");
+});
+
+Deno.test("propertyWarnings() tells what is lost, and which names are taken", () => {
+  const [object, ...rest] = disk(0, 12);
+  const hvinfo = { ...object.hvinfo, serial: "S1", wwn: "0x1234" };
+  const codes = (
+    given: Record<string, string | number>,
+    properties: Record<string, string | number> = {},
+    hvparams: PlainObject = {},
+  ) => {
+    const { content } = facts({
+      disks: [[{ ...object, hvinfo }, ...rest]],
+      hvparams,
+    });
+    return propertyWarnings({ content }, { given, properties })
+      .flatMap((one) => one ? [[one.code, one.device?.index]] : []);
+  };
+  const lost = { "num-queues": 2 };
+  assertEquals(codes({}), []);
+  assertEquals(codes({ serial: "S2" }, lost), [["until-stop", undefined]]);
+  assertEquals(codes({ serial: "S1" }), [["same-serial", 0]]);
+  assertEquals(codes({ wwn: "0x0000000000001234" }), [["same-serial", 0]]);
 });
 
 Deno.test("parseExact() keeps a WWN that QEMU tells", () => {
