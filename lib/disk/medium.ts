@@ -7,14 +7,17 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import type { DiskNode } from "../device/disk.ts";
-import { checkSettings } from "../device/disk_settings.ts";
+import {
+  cacheMode,
+  cacheWord,
+  checkSettings,
+  type DiskSettings,
+} from "../device/disk_settings.ts";
 import { withMedium } from "../device/entry.ts";
-import { titleOf } from "../device/select.ts";
-import { findDevice } from "../device/select.ts";
-import type { DiskSettings } from "../device/disk_settings.ts";
+import { findDevice, titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
-import { type Plan, planOf } from "../engine/plan.ts";
+import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { World } from "../engine/world.ts";
 import { duplicate, refuse, type Remark, remark } from "../errors.ts";
@@ -49,6 +52,7 @@ import { keepSteps, mediumNode } from "./medium_nodes.ts";
 import { type StartedDrive, startedDrives } from "./started.ts";
 import { readStartedMedia } from "./started_medium.ts";
 import { mediumRecord } from "./started_words.ts";
+import { NO_MEDIUM } from "./view.ts";
 
 /** The QMP commands that it needs. */
 const COMMANDS = [
@@ -177,7 +181,12 @@ function mediumSteps(
   request: MediumSet,
   facts: MediumFacts,
   drive: Drive,
-): { turn: ChangeMediumStep; steps: (DiskStep | undefined)[] } {
+): {
+  turn: ChangeMediumStep;
+  steps: (DiskStep | undefined)[];
+  /** The new node. */
+  node?: DiskNode;
+} {
   const { id, title, live, tray: { nodeName, isOpen } } = drive;
   const name = drive.recorded === "entry" ? id : drive.medium.drive.drive;
   refuseUsed(facts, {
@@ -215,7 +224,25 @@ function mediumSteps(
   const { before, after = [] } = way;
   const made = nodeStep(facts, node, way);
   const steps = [stage, keep, ...before, made, turn, ...after, commit, ...drop];
-  return { turn, steps };
+  return { turn, steps, node };
+}
+
+/** The drive with its new medium. */
+function viewWith(
+  { source }: MediumFacts,
+  view: DeviceView,
+  node: DiskNode | undefined,
+): DeviceView {
+  if (source === undefined) return { ...view, ...NO_MEDIUM };
+  if (node === undefined) return view;
+  return {
+    ...view,
+    source: source.path,
+    size_bytes: source.sizeBytes,
+    format: "raw",
+    via: "fdset",
+    cache: cacheWord(cacheMode(node.settings.cache, node.devType)),
+  };
 }
 
 /**
@@ -281,16 +308,12 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
   const drive = chooseDrive(facts, request.device);
   refuseMissingCommands(facts.qemu, COMMANDS);
-  const { turn, steps } = mediumSteps(request, facts, drive);
+  const { turn, steps, node } = mediumSteps(request, facts, drive);
   const { title, view } = drive;
-  const isOut = facts.source === undefined;
-  const emptySize = drive.recorded === "entry" ? view.size_bytes : 0;
-  const { path = null, sizeBytes = emptySize } = facts.source ?? {};
-  const inside = { source: path, size_bytes: sizeBytes };
   return planOf({
     action: "set",
     instance: facts.paths.name,
-    device: { ...view, ...inside, via: isOut ? null : "fdset" },
+    device: viewWith(facts, view, node),
     title,
     kinds: [DISK.word],
     steps,

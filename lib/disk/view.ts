@@ -46,6 +46,17 @@ export const NO_DETAILS = {
   tray: null,
 } as const;
 
+/** A drive without a medium. */
+export const NO_MEDIUM = {
+  source: null,
+  size_bytes: 0,
+  format: null,
+  via: null,
+  cache: null,
+  aio: null,
+  discard: null,
+} as const;
+
 /**
  * The behaviour of a live disk, which QEMU does not tell. Undefined if it is
  * unknown: QEMU's process is unknown, or `adopt` found the disk.
@@ -132,7 +143,7 @@ export function newDiskView(
       { hvparams, devType: disk.devType },
     ),
     migratable,
-    ...(via === null && { source: null }),
+    ...(via === null && NO_MEDIUM),
   };
 }
 
@@ -202,7 +213,7 @@ export function diskView(
     // Ganeti's start refuses an entry with another mode.
     migratable: (entry.mode ?? "rw") === "rw",
     tray: live?.tray ?? null,
-    ...(isEmpty ? { source: null, via: null } : {}),
+    ...(isEmpty && NO_MEDIUM),
   };
 }
 
@@ -224,17 +235,14 @@ export function startedView(
     ...NO_DETAILS,
     kind: "disk",
     ...entryView(drive),
-    source: isEmpty ? null : drive.medium ?? (file || null),
-    size_bytes: isEmpty
-      ? 0
-      : sizeBytes === undefined
-      ? null
-      : sizeJson(sizeBytes),
+    source: drive.medium ?? (file || null),
+    size_bytes: sizeBytes === undefined ? null : sizeJson(sizeBytes),
     format: live?.format ?? "raw",
-    via: isEmpty || live === undefined ? null : startedVia(file),
+    via: live === undefined ? null : startedVia(file),
     read_only: live?.readOnly ?? null,
     cache: cacheOf(live),
     migratable: true,
     tray: live?.tray ?? null,
+    ...(isEmpty && NO_MEDIUM),
   };
 }

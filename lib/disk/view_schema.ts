@@ -40,10 +40,14 @@ export const DISK_MEMBERS = {
     text("Where its data is now; null if that is where it is recorded."),
   ),
   size_bytes: orNull(
-    bytes("Its size in bytes, as the guest sees it; null if unknown."),
+    bytes(
+      "Its size in bytes, as the guest sees it: 0 without a medium; null if unknown.",
+    ),
   ),
   format: orNull(
-    text("The format of its image, for example raw or qcow2; null if unknown."),
+    text(
+      "The format of its image, for example raw or qcow2; null if unknown or without a medium.",
+    ),
   ),
   via: orNull(
     choice(
@@ -54,7 +58,9 @@ export const DISK_MEMBERS = {
   read_only: orNull(
     truth("Whether the guest may only read; null if QEMU does not tell."),
   ),
-  cache: orNull(choice("Its cache mode", CACHES)),
+  cache: orNull(
+    choice("Its cache mode; null if unknown or without a medium", CACHES),
+  ),
   aio: orNull(
     choice("How QEMU does its I/O; null if unknown", AIOS),
   ),

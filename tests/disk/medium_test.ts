@@ -231,7 +231,13 @@ Deno.test("planMedium() tells of what is in the drive afterwards", () => {
     ...["/srv/new.iso", "fdset", []],
   ]);
   const out = planMedium(OUT, given({ medium: "none" }));
-  assertEquals([out.device?.source, out.device?.via], [null, null]);
+  const names = ["size_bytes", "source", "format", "via", "cache", "aio"];
+  assertEquals(names.map((name) => out.device?.[name]), [
+    ...[0, null, null, null, null, null],
+  ]);
+  const empty = given({ tray: { nodeName: "" } });
+  const filled = planMedium(WISH, empty).device;
+  assertEquals([filled?.format, filled?.cache], ["raw", "writeback"]);
   assertEquals(out.warnings.map(({ code }) => code), ["medium-comes-back"]);
   // It is empty already: nothing comes back that was not there.
   const none = given({ medium: "none", tray: { nodeName: "" } });

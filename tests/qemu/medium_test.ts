@@ -75,7 +75,7 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
 
   await t.step("it is taken out, and may be again", async () => {
     const { device, warnings } = await expectSet(vm, "--medium", "none");
-    assertEquals(device.source, null);
+    assertEquals([device.source, device.format], [null, null]);
     assertEquals(warnings.length, 1);
     assertEquals(await readBy(vm), "");
     const { json } = await tool(vm, "list", vm.name);
@@ -227,8 +227,9 @@ eachRelease("an empty drive is added, and filled later", async (vm, t) => {
     await vm.waitGuest(`test -b ${SR}`);
     assertEquals(await readBy(vm), "");
     const { json } = await tool(vm, "list", vm.name);
-    const [{ source, status }] = json.devices;
+    const [{ source, status, size_bytes, format, cache }] = json.devices;
     assertEquals([source, status], [null, "ok"]);
+    assertEquals([size_bytes, format, cache], [0, null, null]);
     await verified(vm);
     const start = await tool(vm, "state", "command", vm.name);
     assertEquals(start.json.error.code, "unsupported");
@@ -241,6 +242,10 @@ eachRelease("an empty drive is added, and filled later", async (vm, t) => {
   await t.step("with a medium a start can repeat it", async () => {
     const { device } = await expectSet(vm, "--medium", image);
     assertEquals([device.via, device.source], ["fdset", image]);
+    assertEquals([device.format, device.cache], ["raw", "writeback"]);
+    const { json } = await tool(vm, "list", vm.name);
+    const { format, cache } = json.devices[0];
+    assertEquals([format, cache], [device.format, device.cache]);
     assertEquals(await readBy(vm), "first-");
     const start = await tool(vm, "state", "command", vm.name);
     assertEquals(start.status, 0, start.stdout);

@@ -104,6 +104,8 @@ async function verified(vm: Vm) {
 interface Listed {
   readonly id: string;
   readonly source: string | null;
+  readonly size_bytes: number | null;
+  readonly format: string | null;
   readonly tray: string | null;
   readonly status: string;
   readonly differences: Remark[];
@@ -210,6 +212,7 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
       assertEquals(await readBy(vm, id), "");
       const empty = await listed(vm, id);
       assertEquals([empty.source, empty.status], [null, "ok"]);
+      assertEquals([empty.size_bytes, empty.format], [0, null]);
       await expectSet(vm, id, "--medium", one);
       await expectRead(vm, id, "one-medium");
       await verified(vm);
