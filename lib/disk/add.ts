@@ -9,7 +9,7 @@ import { type DiskDevice, diskDeviceArguments } from "../device/disk.ts";
 import { accessFor, diskDriver } from "../device/disk_driver.ts";
 import { checkSettings } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
-import type { IoLimits } from "../device/io_limits.ts";
+import { type IoLimits, LIMIT_NAMES } from "../device/io_limits.ts";
 import { controllerWords } from "../device/scsi_controller.ts";
 import { uriObject } from "../device/uri_object.ts";
 import type { Plan } from "../engine/plan.ts";
@@ -208,7 +208,10 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
     twinDisk(facts, request);
   const again = (now: DiskAddFacts, entry: DiskEntry) => {
     const options = diskOptions(now, request, entry);
-    const change = "remove" as const;
+    const change = {
+      verb: "set",
+      options: [...LIMIT_NAMES, "limit-group"],
+    } as const;
     return alreadyThere(now, DISK, entry, { request, ...options, change });
   };
   if (twin !== undefined) return again(facts, twin);

@@ -117,7 +117,6 @@ export function planEmptyDrive(
         SOURCE: medium ?? NO_SOURCE,
         ...propertiesThere(DISK_PROPERTIES, facts.propertiesThere ?? {}),
       },
-      change: "remove",
     });
   }
   refuseDriver(facts, DRIVER, request);

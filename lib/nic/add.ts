@@ -135,7 +135,8 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
     twinNic(nics, request);
   const again = (now: NicAddFacts, entry: NicEntry) => {
     const options = nicOptions(now, request, entry);
-    const change = "modify" as const;
+    const words = [...Object.keys(options.asked), "name"];
+    const change = { verb: "modify", options: words } as const;
     return alreadyThere(now, NIC, entry, { request, ...options, change });
   };
   if (twin !== undefined) return again(facts, twin);

@@ -78,8 +78,11 @@ export interface Again {
   readonly asked: OptionValues;
   /** The existing values in the same words; undefined: unknown. */
   readonly there: OptionValues;
-  /** The verb of the command that changes it. */
-  readonly change: "modify" | "remove";
+  /** The command that changes the device, and the options that it takes. */
+  readonly change?: {
+    readonly verb: "modify" | "set";
+    readonly options: readonly string[];
+  };
 }
 
 /** The value in a request; a value that a master omits means none. */
@@ -121,15 +124,29 @@ function plugOptions(
   };
 }
 
-/** The given options that differ, a line for each. */
-function differing({ asked, there }: Pick<Again, "asked" | "there">): string[] {
+/** The given options that differ, and a line for each. */
+function differing({ asked, there }: Pick<Again, "asked" | "there">) {
   const say = (value: string | number | null = "not known") => value ?? "none";
   return Object.entries(asked).flatMap(([name, value]) => {
     const now = there[name];
     if (value === undefined || value === now) return [];
     const option = name === name.toUpperCase() ? name : `--${name}`;
-    return `${option} is ${say(now)} (asked: ${say(value)})`;
+    const told = `${option} is ${say(now)} (asked: ${say(value)})`;
+    return { name, told };
   });
+}
+
+/** The ways on from a device that differs in these options. */
+function hintFor(
+  names: readonly string[],
+  change: Again["change"],
+  line: (verb: string) => string,
+): string {
+  const isLive = names.every((name) => change?.options.includes(name));
+  const way = change !== undefined && isLive
+    ? `to change it, give them to: ${line(change.verb)}`
+    : `to add it with these options, first remove it: ${line("remove")}`;
+  return `to keep the device as it is, omit these options; ${way}`;
 }
 
 /**
@@ -164,12 +181,10 @@ export function alreadyThere(
     throw new HotplugError(
       "duplicate",
       `${titleOf(twin)} (${id}) already exists, but differs: ${
-        differs.join(", ")
+        differs.map(({ told }) => told).join(", ")
       }`,
       {
-        hint: `omit these options to keep the device, or change it first: ${
-          line(change)
-        }`,
+        hint: hintFor(differs.map(({ name }) => name), change, line),
         device,
       },
     );

@@ -44,7 +44,12 @@ function differs(request: Asked, more?: Given): string {
     given(more),
     (facts) => planDiskAdd(whole, facts),
   );
-  assertStringIncludes(error.hint ?? "", `disk remove vm1 ${idOf("disk", 0)}`);
+  // No other option can be changed while the disk is in use.
+  const isLive = /differs: --(?:iops|limit-group) is [^,]*$/.test(
+    error.message,
+  );
+  const verb = isLive ? "set" : "remove";
+  assertStringIncludes(error.hint ?? "", `disk ${verb} vm1 ${idOf("disk", 0)}`);
   assertEquals(error.device?.id, idOf("disk", 0));
   const [start = "", list = ""] = error.message.split(", but differs: ");
   assertEquals(start, `disk 0 "data" (${idOf("disk", 0)}) already exists`);
@@ -106,6 +111,7 @@ Deno.test("planDiskAdd() names each option that differs, and what is there", () 
       "--cache is none (asked: writeback)",
     ],
     [{ limits: { iops: 100 } }, "--iops is 0 (asked: 100)"],
+    [{ limitGroup: "g" }, "--limit-group is none (asked: g)"],
     [
       { name: "b", format: "qcow2", limits: { bps: 5 } },
       "--format is raw (asked: qcow2), --bps is 0 (asked: 5), --name is data (asked: b)",

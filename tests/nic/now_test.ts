@@ -53,7 +53,9 @@ function differs(request: Asked, more?: Given): string {
   const add = (facts: ReturnType<typeof given>) =>
     planNicAdd(asked(request), facts);
   const error = planRefusal("duplicate", given(more), add);
-  assertStringIncludes(error.hint ?? "", `nic modify vm1 ${idOf("nic", 0)}`);
+  const isFixed = /--(?:uuid|slot|bus|id-scheme) is /.test(error.message);
+  const verb = isFixed ? "remove" : "modify";
+  assertStringIncludes(error.hint ?? "", `nic ${verb} vm1 ${idOf("nic", 0)}`);
   assertEquals(error.device?.kind, "nic");
   return error.message.split(", but differs: ")[1] ?? "";
 }
