@@ -256,7 +256,10 @@ const NIC_ADD: CommandSpec = commandSpec("nic add INSTANCE", {
       others: "accepted",
     },
     QUEUES,
-    ...propertyOptions(NIC_PROPERTIES),
+    ...propertyOptions(NIC_PROPERTIES).map((one) => ({
+      ...one,
+      none: "accepted" as const,
+    })),
     ...RATES,
     spec(
       "vhost",

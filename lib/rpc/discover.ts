@@ -38,11 +38,15 @@ function amountSchema({ unit, min, max }: Amount): Json {
 }
 
 function valueSchema(option: OptionSpec): Json {
-  const { value, choices, others, amount, json } = option;
+  const { value, choices, others, amount, none, json } = option;
   if (value === undefined) return { type: "boolean" };
   if (others !== undefined) return { ...TEXT, examples: choices };
   if (choices !== undefined) return { type: "string", enum: choices };
-  if (amount !== undefined) return amountSchema(amount);
+  if (amount !== undefined) {
+    const number = amountSchema(amount);
+    const word = { type: "string", const: "none" };
+    return none === undefined ? number : { anyOf: [number, word] };
+  }
   return json === undefined ? TEXT : { anyOf: [TEXT, { type: "object" }] };
 }
 

@@ -33,6 +33,8 @@ export interface OptionSpec {
   readonly others?: "accepted";
   /** Its range, if it is a number; else it is a text. */
   readonly amount?: Amount;
+  /** The word `none` is a value, too. */
+  readonly none?: "accepted";
   /** In `rpc` it may also be an object, for a value that is JSON text. */
   readonly json?: "accepted";
   /** A letter with the same meaning. */

@@ -76,6 +76,10 @@ Deno.test("openRpc() tells of options what the table of commands has", () => {
   assertEquals(param("name").schema, { type: "string", minLength: 1 });
   const queues = { type: "integer", minimum: 1, maximum: 1024 };
   assertEquals(param("queues").schema, queues);
+  const mtu = { type: "integer", minimum: 68, maximum: 65_521 };
+  assertEquals(param("mtu", "nic.modify").schema, {
+    anyOf: [mtu, { type: "string", const: "none" }],
+  });
   assertEquals(param("no_vhost", "nic.add").schema.type, "boolean");
   assertEquals(
     param("cache").description,

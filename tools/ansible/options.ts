@@ -14,6 +14,7 @@ interface Param {
   readonly schema: {
     readonly type?: string;
     readonly enum?: readonly string[];
+    readonly const?: string;
     readonly anyOf?: readonly Param["schema"][];
   };
 }
@@ -48,9 +49,12 @@ const TYPES: Readonly<Record<string, string>> = { count: "int" };
 
 /** Ansible's word for a type of JSON Schema. */
 function typeOf({ name, schema }: Param): string {
-  const types = (schema.anyOf ?? [schema]).map(({ type }) => type);
+  const all = schema.anyOf ?? [schema];
+  const types = all.map(({ type }) => type);
   const known = TYPES[name];
   if (known !== undefined) return known;
+  // A number, or the word none.
+  if (all.some((one) => one.const !== undefined)) return "str";
   // A size: Ansible's type takes k M G T, too.
   if (types[0] === "integer" && types[1] === "string") return "bytes";
   if (types.includes("object")) return "raw";

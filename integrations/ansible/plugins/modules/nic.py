@@ -136,7 +136,7 @@ options:
         MTU of the tap, 68 to 65521; a virtio NIC tells it to the guest,
         too. Default: the MTU of the bridge; the guest is not told.
       - Of C(nic add), C(nic modify).
-    type: int
+    type: str
   rate:
     description:
       - >-
@@ -283,7 +283,7 @@ ARGUMENTS = {
     "network": {"type": "raw"},
     "driver": {"type": "str"},
     "queues": {"type": "int"},
-    "mtu": {"type": "int"},
+    "mtu": {"type": "str"},
     "rate": {"type": "bytes"},
     "rate_in": {"type": "bytes"},
     "rate_out": {"type": "bytes"},
