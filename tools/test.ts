@@ -40,11 +40,14 @@ import { type Count, countJunit, failuresOf } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
 import { Pool } from "./test/pool.ts";
 import { endAll, runWithin } from "./test/process.ts";
-import { longestFirst, writeTimes } from "./test/times.ts";
+import { sharedModule } from "./test/shared_module.ts";
+import { longestFirst, readTimes, writeTimes } from "./test/times.ts";
 
 /** One thing to run: a process that passes or fails, or a set of tests. */
 interface Job {
   readonly title: string;
+  /** Of tests. */
+  readonly files: readonly string[];
   readonly command: readonly string[];
   /** Whether the process writes its tests' results; else it counts as one. */
   readonly counts: boolean;
@@ -69,19 +72,22 @@ const CHECKS: readonly (readonly string[])[] = [
 
 function checkJob(args: readonly string[]): Job {
   const title = `deno ${args.slice(0, 3).join(" ")}`;
-  return { title, command: [DENO, ...args], counts: false };
+  return { title, files: [], command: [DENO, ...args], counts: false };
 }
 
 /** The compiler's check of the tests is one of the {@linkcode CHECKS}. */
 function testJob({ title, needs, files }: TestJob, folder: string): Job {
-  const options = [
-    "-A",
-    "--no-check",
-    `--junit-path=${resultOf(title, folder)}`,
-  ];
-  const command = [DENO, "test", ...options, ...files];
+  const result = resultOf(title, folder);
+  const module = `${result}_test.ts`;
+  Deno.writeTextFileSync(
+    module,
+    sharedModule(files.map((file) => resolve(ROOT, file))),
+  );
+  const options = ["-A", "--no-check", "--config=deno.json"];
+  const command = [DENO, "test", ...options, `--junit-path=${result}`, module];
   return {
     title,
+    files,
     command: needs === "nothing" ? command : inOwnNetwork(command),
     counts: true,
   };
@@ -260,14 +266,15 @@ const FIRST = Deno.uid() === 0 ? ["nice", "-n", "-5"] : [];
 
 /** The longest are begun first; the very longest never waits its turn. */
 function inOrder(jobs: readonly Job[]): Job[] {
-  return longestFirst(jobs).map((job, i) =>
+  return longestFirst(jobs, readTimes()).map((job, i) =>
     i === 0 ? { ...job, command: [...FIRST, ...job.command] } : job
   );
 }
 
 /** Runs the jobs, those that need nothing while the machine is set up. */
 async function runJobs(asked: Asked, folder: string): Promise<Ran[]> {
-  const tests = testJobs(filesFor(asked));
+  const by = asked.times === "note" ? "apart" : "shares";
+  const tests = testJobs(filesFor(asked), { times: readTimes(), by });
   const [atOnce, later] = [true, false].map((isAtOnce) =>
     tests.filter(({ needs }) => (needs === "nothing") === isAtOnce)
       .map((job) => testJob(job, folder))
@@ -283,7 +290,7 @@ async function runJobs(asked: Asked, folder: string): Promise<Ran[]> {
 
 function noteTimes(ran: readonly Ran[], asked: Asked): void {
   if (isWhole(asked)) writeTimes(ran, "forget");
-  // Some of the files that are run together may be missing.
+  // Of those that are always run with others, some may be missing.
   else writeTimes(ran.filter(({ title }) => /_test\.ts$/.test(title)), "keep");
 }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Times } from "./times.ts";
+
 /** The needs of the tests of a folder, and how they are run. */
 interface Folder {
   /**
@@ -11,18 +13,27 @@ interface Folder {
    * what `tools/setup.ts` installs, and the built executable.
    */
   readonly needs: "nothing" | "node" | "executable";
-  /** Whether all of its files are run in one process. */
-  readonly files: "together" | "alone";
+  /**
+   * The processes for its files: one for them all, one for each, or one for
+   * as many as take about {@linkcode SHARE_SECONDS}.
+   */
+  readonly files: "together" | "alone" | "shared out";
 }
 
 /** A folder that is not named here is a room of `lib`, or as undemanding. */
 const FOLDERS: Readonly<Record<string, Folder>> = {
   sys: { needs: "node", files: "together" },
   host: { needs: "node", files: "together" },
-  integration: { needs: "executable", files: "together" },
-  qemu: { needs: "executable", files: "alone" },
+  integration: { needs: "executable", files: "shared out" },
+  qemu: { needs: "executable", files: "shared out" },
   integrations: { needs: "executable", files: "alone" },
 };
+
+/**
+ * Seconds of a process that runs several files. More would let processors wait
+ * for the last process; with less, more processes load the same modules.
+ */
+const SHARE_SECONDS = 60;
 
 const ROOM: Folder = { needs: "nothing", files: "together" };
 
@@ -31,7 +42,7 @@ export const INTEGRATIONS = "integrations";
 
 /** Test files that are run by one process. */
 export interface TestJob {
-  /** The key of its time: for files that are run together, their needs. */
+  /** Its one file, or what its files have in common. */
   readonly title: string;
   readonly needs: Folder["needs"];
   /** Paths from the project's folder. */
@@ -58,19 +69,61 @@ export function isIntegration(file: string): boolean {
   return nameOf(file) === INTEGRATIONS;
 }
 
+/**
+ * Files put together so that each part takes about {@linkcode SHARE_SECONDS}: a
+ * part has the longest file that is left, then those that still fit.
+ */
+function shares(files: readonly string[], times: Times): string[][] {
+  const secondsOf = (file: string) => times[file] ?? SHARE_SECONDS;
+  const parts: { seconds: number; files: string[] }[] = [];
+  const longest = files.toSorted((a, b) => secondsOf(b) - secondsOf(a));
+  for (const file of longest) {
+    const seconds = secondsOf(file);
+    const part = parts.find((one) => one.seconds + seconds <= SHARE_SECONDS);
+    if (part === undefined) parts.push({ seconds, files: [file] });
+    else {
+      part.seconds += seconds;
+      part.files.push(file);
+    }
+  }
+  return parts.map((part) => part.files.sort());
+}
+
+/** How files are put together. */
+export interface Known {
+  /** Seconds of files. @default nothing is known */
+  readonly times?: Times;
+  /** `apart`: each file that is not always run with others. @default "shares" */
+  readonly by?: "shares" | "apart";
+}
+
+/** The processes of a folder, by their titles. */
+function partsOf(
+  name: string,
+  files: readonly string[],
+  { times = {}, by = "shares" }: Known,
+): (readonly [title: string, files: readonly string[]])[] {
+  const { needs, files: how } = FOLDERS[name] ?? ROOM;
+  const title = `tests that need ${needs === "node" ? "the node" : needs}`;
+  if (how === "together") return [[title, files]];
+  const parts = how === "shared out" && by === "shares"
+    ? shares(files, times)
+    : files.map((file) => [file]);
+  return parts.map((part, k) => [`tests/${name}, part ${k + 1}`, part]);
+}
+
 /** The processes that run these files. */
-export function testJobs(files: readonly string[]): TestJob[] {
+export function testJobs(
+  files: readonly string[],
+  known: Known = {},
+): TestJob[] {
   const jobs = new Map<string, TestJob>();
-  for (const file of files) {
-    const name = nameOf(file);
-    const { needs, files: together } = FOLDERS[name] ?? ROOM;
-    const title = together === "alone"
-      ? file
-      : needs === "executable"
-      ? `tests/${name}`
-      : `tests that need ${needs === "node" ? "the node" : needs}`;
-    const others = jobs.get(title)?.files ?? [];
-    jobs.set(title, { title, needs, files: [...others, file] });
+  for (const [name, those] of Map.groupBy(files, nameOf)) {
+    const { needs } = FOLDERS[name] ?? ROOM;
+    for (const [title, part] of partsOf(name, those, known)) {
+      const others = jobs.get(title)?.files ?? [];
+      jobs.set(title, { title, needs, files: [...others, ...part] });
+    }
   }
   return [...jobs.values()].map((job) => {
     const [first = "", ...others] = job.files;

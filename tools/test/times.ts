@@ -6,19 +6,25 @@
 
 const FILE = new URL("times.json", import.meta.url);
 
-/** Seconds of each job, by its title. */
-type Times = Readonly<Record<string, number>>;
+/** Seconds of each test file that may have a process of its own, and of each
+ * job of others, by its title. */
+export type Times = Readonly<Record<string, number>>;
 
-function readTimes(): Times {
+/** The times of the last run that noted them. */
+export function readTimes(): Times {
   return JSON.parse(Deno.readTextFileSync(FILE));
 }
 
 /** The longest first; before them the jobs without a known time. */
-export function longestFirst<J extends { readonly title: string }>(
-  jobs: readonly J[],
-): J[] {
-  const times = readTimes();
-  const of = ({ title }: J) => times[title] ?? Infinity;
+export function longestFirst<
+  J extends { readonly title: string; readonly files: readonly string[] },
+>(jobs: readonly J[], times: Times): J[] {
+  const of = ({ title, files }: J) => {
+    const known = times[title];
+    if (known !== undefined) return known;
+    if (files.length === 0) return Infinity;
+    return files.reduce((sum, file) => sum + (times[file] ?? Infinity), 0);
+  };
   return jobs.toSorted((a, b) => of(a) === of(b) ? 0 : of(b) - of(a));
 }
 
