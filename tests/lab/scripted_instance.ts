@@ -5,9 +5,8 @@
  * @module
  */
 
-import { documentOf } from "../support/document.ts";
 import { assertEquals } from "@std/assert";
-import { main } from "../../lib/cli/main.ts";
+import { cli, type Ran } from "./cli.ts";
 import { fds, files, taps } from "./look.ts";
 import {
   DISK,
@@ -20,52 +19,9 @@ import {
 } from "./runtime_text.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 
+export * from "./cli.ts";
 export * from "./look.ts";
 export * from "./runtime_text.ts";
-
-/** What one command line came to. */
-export interface Ran {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-  /** The one document on stdout, of a call with `--json`. */
-  readonly json: Doc;
-}
-
-/** An answer as JSON, checked to be exactly one line of it. */
-function onlyDocument(out: string, args: readonly string[]): Doc {
-  const [line = "", rest] = out.split("\n");
-  assertEquals(rest, "", `one line is expected on stdout: ${out}`);
-  return documentOf(line, args);
-}
-
-/** Runs a command line in this process. */
-export async function cli(
-  args: readonly string[],
-  signal: AbortSignal = new AbortController().signal,
-  input = "",
-): Promise<Ran> {
-  let out = "";
-  let err = "";
-  const status = await main({
-    args,
-    env: () => undefined,
-    signal,
-    stdoutIsTerminal: false,
-    stderrIsTerminal: false,
-    readInput: () => input,
-    out: (text) => out += text,
-    err: (text) => err += text,
-  });
-  return {
-    status,
-    out,
-    err,
-    get json() {
-      return onlyDocument(out, args);
-    },
-  };
-}
 
 /** An instance's directory, its QEMU, and the command line upon both. */
 export class Instance implements AsyncDisposable {
