@@ -58,7 +58,9 @@ for (const [missing, cause] of Object.entries(CAUSES)) {
     await using vm = new Instance();
     const changes = CHANGES(vm);
     const before = vm.state();
-    for (const words of changes) {
+    // What asks is the same in each: with one cause they are all tried.
+    const some = missing === "dlopen" ? changes : changes.slice(0, 1);
+    for (const words of some) {
       const ran = await runWithout(missing, vm, ...words, "--json");
       const { error, changed } = ran.json as {
         error: { code: string; message: string; hint: string };
@@ -72,6 +74,7 @@ for (const [missing, cause] of Object.entries(CAUSES)) {
         error.hint,
         /glibc 2\.28 or newer; list and state show/,
       );
+      if (words !== some[0]) continue;
       const told = await runWithout(missing, vm, ...words);
       assertEquals(told.err.split(error.message).length, 2, told.err);
     }

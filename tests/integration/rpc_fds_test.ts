@@ -18,7 +18,7 @@ import {
 const ROUNDS = 3;
 
 /** Of questions, and of what is refused: a change waits long for the kernel. */
-const CHEAP_ROUNDS = 50;
+const CHEAP_ROUNDS = 10;
 
 /** How QEMU meets a command: it says no, or the connection ends. */
 const MET = {
