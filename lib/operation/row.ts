@@ -70,8 +70,10 @@ function refuseUnwanted({ signal, isWanted }: RowOptions, left: number) {
   );
 }
 
-/** The options that may end a row between two operations. */
-type RowOptions = Pick<RunOptions, "signal" | "isWanted">;
+/** How a row is carried out, and what may end it between two operations. */
+type RowOptions =
+  & Partial<Pick<RunOptions, "mode">>
+  & Pick<RunOptions, "signal" | "isWanted">;
 
 /**
  * What the instance has now.
@@ -123,7 +125,6 @@ export async function carryOutRow<R extends KindRequest>(
       throw withDetails(fault, { row: soFar(reached, done), changed });
     }
   }
-  const plans = done.flatMap(({ plan }) => plan === undefined ? [] : [plan]);
   const wanted = planned(row, done);
   const reached = await counted(wanted, count);
   const short = reached === wanted ? "" : `; it has ${row.say(reached)}`;
@@ -135,6 +136,8 @@ export async function carryOutRow<R extends KindRequest>(
     device: null,
     row: { reached, has: `${row.say(wanted)}${short}`, operations: done },
     warnings: row.remarks?.(remarks) ?? remarks,
-    ...(plans.length > 0 && { plan: plans.flat() }),
+    ...(options.mode === "dry-run" && {
+      plan: done.flatMap(({ plan = [] }) => plan),
+    }),
   };
 }

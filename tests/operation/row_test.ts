@@ -74,10 +74,16 @@ Deno.test("carryOutRow() does one operation after the other", async () => {
 
 Deno.test("carryOutRow() of a dry run has the steps of all", async () => {
   const step = { step: "s", host: "h", qmp: null, undo: null };
-  const { done } = await carryOut((id) =>
-    outcome(id, { changed: false, plan: [{ ...step, step: id }] })
-  ) as { done: Outcome };
+  const planned = (id: string) =>
+    outcome(id, { changed: false, plan: [{ ...step, step: id }] });
+  const options = { mode: "dry-run" } as const;
+  const { done } = await carryOut(planned, options) as { done: Outcome };
   assertEquals(done.plan?.map(({ step }) => step), PARTS);
+  const none = await carryOutRow("vm1", { ...ROW, parts: [] }, {
+    one: () => Promise.reject(new Error("no part")),
+    options,
+  });
+  assertEquals([none.plan, none.changed], [[], false]);
 });
 
 Deno.test("carryOutRow() tells with a failure what was done before it", async () => {
