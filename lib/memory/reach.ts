@@ -90,7 +90,8 @@ export function memoryChanges(
   if (more > 0) {
     if (more % BLOCK_BYTES === 0) return [{ do: "add", sizeBytes: more }];
     const below = now + Math.floor(more / BLOCK_BYTES) * BLOCK_BYTES;
-    const nearest = [below, below + BLOCK_BYTES];
+    const nearest = [below, below + BLOCK_BYTES]
+      .filter((one) => one <= Math.max(machine.maxBytes, now));
     throw notReached("The guest's memory", bytes, nearest);
   }
   const dimms = devices.flatMap((one): Removable[] =>

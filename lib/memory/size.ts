@@ -75,17 +75,15 @@ export function checkRequestedSize(
   );
 }
 
-/** The sizes on both sides that such a device can be asked for. */
+/** The sizes next to another that such a device can be asked for, 0 and more. */
 export function stepsNear(
   bytes: number,
   { blockBytes, maxBytes }: Steps,
 ): readonly number[] {
-  const below = Math.floor(Math.max(bytes, 0) / blockBytes) * blockBytes;
+  const below = Math.floor(bytes / blockBytes) * blockBytes;
   const last = Math.floor(maxBytes / blockBytes) * blockBytes;
-  return bytes >= last ? [last - blockBytes, last] : [
-    below,
-    below + blockBytes,
-  ];
+  const both = [Math.min(below, last), Math.max(below + blockBytes, 0)];
+  return both.filter((one) => one >= 0 && one <= last);
 }
 
 const FACTORS = new Map(

@@ -16,6 +16,9 @@ import { type Place, placesOf, presentIn, sayCount } from "./places.ts";
 /** Room that is proposed: an even number of processors, and some to spare. */
 const USUAL_MAXCPUS = 8;
 
+/** Of machine type pc. QEMU's q35 takes more only with an IOMMU. */
+const MOST_MAXCPUS = 255;
+
 /** Parts of a topology, and how many of the part below each has. */
 const TOPOLOGY = /(?:^|,)(sockets|dies|clusters|modules|cores|threads)=(\d+)/g;
 
@@ -28,7 +31,7 @@ export interface Wanted {
 
 /**
  * The `maxcpus` of the next start; undefined where the given topology already
- * says how many there are at most.
+ * says how many there are at most, or where pc does not take as many.
  */
 function maxcpusFor(
   words: readonly string[],
@@ -44,8 +47,10 @@ function maxcpusFor(
   );
   if (["sockets", "cores", "threads"].every((one) => given.has(one))) return;
   const unit = [...given.values()].reduce((all, one) => all * one, 1);
-  const least = Math.max(USUAL_MAXCPUS, 2 * present, present + count);
-  return Math.ceil(least / unit) * unit;
+  const more = Math.min(Math.max(USUAL_MAXCPUS, 2 * present), MOST_MAXCPUS);
+  const least = Math.max(more, present + count);
+  const whole = Math.ceil(least / unit) * unit;
+  return whole > MOST_MAXCPUS ? undefined : whole;
 }
 
 /** What the next start must have to take so many more processors. */
@@ -80,7 +85,7 @@ export function freePlaces(facts: Facts, wanted: Wanted): Place[] {
       presentIn(places).length
     }`,
     words === null
-      ? "the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) limits the number of processors"
+      ? `the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) and the machine type (pc: ${MOST_MAXCPUS}) limit the number of processors`
       : startHint(words),
   );
 }

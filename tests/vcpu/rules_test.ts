@@ -41,7 +41,11 @@ Deno.test("freePlaces() says why there are not as many", () => {
   );
   const smp = "2,sockets=1,cores=2,threads=1";
   const fixed = refused(1, { has: ["", ""], recorded: ["-smp", smp] });
-  assertMatch(fixed.hint, /the topology of -smp .* limits the number/);
+  const limited = /the topology of -smp .* limit the number/;
+  assertMatch(fixed.hint, limited);
+  // QEMU would not start with as many.
+  assertMatch(refused(65_535, { has: ["", null] }).hint, limited);
+  assertMatch(refused(254, { has: ["", null] }).hint, /--smp maxcpus=255$/);
 });
 
 Deno.test("vcpuRules() propose twice the processors, at least 8", () => {
@@ -52,6 +56,7 @@ Deno.test("vcpuRules() propose twice the processors, at least 8", () => {
   assertEquals(start(1), ["smp maxcpus=8"]);
   assertEquals(start(4), ["smp maxcpus=8"]);
   assertEquals(start(5), ["smp maxcpus=10"]);
+  assertEquals(start(200), ["smp maxcpus=255"]);
   // A whole number of what stands above the rest.
   assertEquals(start(5, "-smp", "5,sockets=1,cores=3"), ["smp maxcpus=12"]);
   assertEquals(start(5, "-smp", "5,cores=2,threads=2"), ["smp maxcpus=12"]);
