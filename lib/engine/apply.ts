@@ -117,7 +117,10 @@ function asked(
 ): HotplugError {
   const { action, instance, device } = plan;
   if (device === null || device.id === null) return error;
-  if (error.code !== "unplug-pending") return withDetails(error, { device });
+  // A plan without a turning step only waits: its error says all.
+  if (error.code !== "unplug-pending" || plan.turn === null) {
+    return withDetails(error, { device });
+  }
   const { kind, id } = device;
   const next = action === "remove"
     ? `to finish the removal, run: ${

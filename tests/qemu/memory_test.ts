@@ -258,8 +258,9 @@ eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
     const codes = more.json.warnings.map((one: { code: string }) => one.code);
     assertEquals(codes, ["paused", "memory-not-taken"]);
     const less = await tool(vm, "memory", "set", vm.name, "448M");
-    const { code, message } = less.json.error;
+    const { code, message, hint } = less.json.error;
     assertEquals([less.status, code], [6, "unplug-pending"]);
+    assertEquals(hint, "the request stays: the guest may still follow it");
     assertMatch(message, /has 128M of vmem-0, not the requested 64M/);
     assertEquals([less.json.changed, less.json.reached], [true, 512 * M]);
     const same = await tool(vm, "memory", "set", vm.name, "448M");
