@@ -59,14 +59,70 @@ function servedBy(
   return isServing ? "a process that is not visible from here" : undefined;
 }
 
+/** What is done about an instance before and after the question. */
+export interface Inquiry<S extends Subject, T> {
+  /** Reads its files; called just before its QEMU is asked. */
+  look(name: string): S;
+  /** What is kept of it: all that was read would be too much of a thousand. */
+  tell(subject: S, asked: Asked): Promise<T>;
+}
+
+/**
+ * So many are asked at once: while a QEMU works on its answer, others are
+ * served, and what was read of an instance is garbage before the collector
+ * copies it.
+ */
+const PLACES = 16;
+/** If none was done for so long, others are not kept waiting, in ms. */
+const LONG_MS = 25;
+
+/**
+ * Does something for each, some at a time.
+ *
+ * @param options.isOver ends it: nothing more is begun
+ */
+async function sideBySide<T>(
+  all: readonly T[],
+  act: (one: T) => Promise<void>,
+  { isOver }: { isOver(): boolean },
+): Promise<void> {
+  const rest = all.values();
+  const workers: Promise<void>[] = [];
+  let done = 0;
+  const work = async () => {
+    for (const one of rest) {
+      await act(one);
+      done++;
+      if (isOver()) return;
+    }
+  };
+  const begin = () => {
+    for (let place = 0; place < PLACES; place++) workers.push(work());
+  };
+  begin();
+  for (let before = done; !isOver(); before = done) {
+    const end = Promise.all(workers).then(() => true);
+    if (await within(end, LONG_MS)) return;
+    if (before === done) begin();
+  }
+}
+
 /** The questions to one node's QEMUs. */
-class Round {
-  readonly #answers = new Map<Subject, Asked>();
+class Round<S extends Subject, T> {
+  /** What is told of each, by name. */
+  readonly #told = new Map<string, Promise<T>>();
+  /** Those without an answer yet, by name. */
+  readonly #open = new Map<string, S>();
+  /** Those with a client when we began. */
+  readonly #taken: S[] = [];
+  readonly #inquiry: Inquiry<S, T>;
   readonly #options: AskOptions;
   readonly #end: number;
+  #connected: ReadonlySet<string> = new Set();
   #messages = 0;
 
-  constructor(options: AskOptions) {
+  constructor(inquiry: Inquiry<S, T>, options: AskOptions) {
+    this.#inquiry = inquiry;
     this.#options = options;
     this.#end = performance.now() + options.deadlineMs;
   }
@@ -75,34 +131,62 @@ class Round {
     return Math.max(this.#end - performance.now(), 0);
   }
 
-  async run(subjects: readonly Subject[]): Promise<Asked[]> {
-    for (const one of subjects) {
-      const asked = unaskable(one);
-      if (asked !== undefined) this.#answers.set(one, asked);
+  async run(names: readonly string[]): Promise<T[]> {
+    if (names.length > 0) this.#connected = connectedSockets();
+    const firstMs = this.#options.deadlineMs * SHARE_OF_ONE;
+    await this.#ask(names, firstMs, (name) => this.#begin(name));
+    for (const name of names) {
+      if (!this.#told.has(name) && !this.#open.has(name)) this.#begin(name);
     }
-    const open = subjects.filter((one) => !this.#answers.has(one));
-    // To queue behind them would make `events` give way, which makes a gap.
-    const glance = open.length === 0 ? new Set() : connectedSockets();
-    const free = open.filter(({ paths }) => !glance.has(paths.qmp));
-    await this.#ask(free, this.#options.deadlineMs * SHARE_OF_ONE);
-    const taken = open.filter((one) => !free.includes(one));
-    const silent = free.filter((one) => this.#of(one) === SILENT);
+    const taken = new Set(this.#taken);
+    const silent = [...this.#open.values()].filter((one) => !taken.has(one));
     // At the end, because no answer can be heard meanwhile.
-    const { unheld, ours } = this.#findHolders(taken, silent);
-    await this.#ask([...unheld, ...ours], Math.max(MIN_MS, this.#leftMs));
-    for (const one of ours) if (this.#of(one) === SILENT) this.#hold(one, OURS);
-    return subjects.map((one) => this.#of(one));
+    const { unheld, ours } = this.#findHolders(this.#taken, silent);
+    const leftMs = Math.max(MIN_MS, this.#leftMs);
+    await this.#ask([...unheld, ...ours], leftMs, (one) => one);
+    for (const one of ours) this.#hold(one, OURS);
+    for (const one of this.#open.values()) this.#tell(one, SILENT);
+    const told = names.flatMap((name) => this.#told.get(name) ?? []);
+    return await Promise.all(told);
   }
 
-  #of(subject: Subject): Asked {
-    return this.#answers.get(subject) ?? SILENT;
+  /** @returns undefined if it is not asked now */
+  #begin(name: string): S | undefined {
+    const subject = this.#inquiry.look(name);
+    this.#open.set(name, subject);
+    const asked = unaskable(subject);
+    if (asked !== undefined) {
+      this.#tell(subject, asked);
+      return undefined;
+    }
+    // To queue behind them would make `events` give way, which makes a gap.
+    if (!this.#connected.has(subject.paths.qmp)) return subject;
+    this.#taken.push(subject);
+    return undefined;
+  }
+
+  /** The first that is told of one counts. */
+  #tell(subject: S, asked: Asked): Promise<T> | undefined {
+    const { name } = subject.paths;
+    if (!this.#open.delete(name)) return this.#told.get(name);
+    const told = this.#inquiry.tell(subject, asked);
+    // It is thrown at the end.
+    told.catch(() => {});
+    this.#told.set(name, told);
+    return told;
   }
 
   /**
    * Asks for a limited time, and reads all messages that have arrived by then.
+   *
+   * @param begin undefined for one that is not asked
    */
-  async #ask(subjects: readonly Subject[], timeoutMs: number): Promise<void> {
-    if (subjects.length === 0) return;
+  async #ask<One>(
+    all: readonly One[],
+    timeoutMs: number,
+    begin: (one: One) => S | undefined,
+  ): Promise<void> {
+    if (all.length === 0) return;
     const trace: QmpTrace = (...message) => {
       this.#messages++;
       this.#options.trace?.(...message);
@@ -111,22 +195,27 @@ class Round {
       ...this.#options,
       ...{ timeoutMs, trace, holdersOf: () => NOBODY },
     };
-    const all = Promise.all(subjects.map(async (one) => {
-      this.#answers.set(one, await askOne(one, options));
-    }));
-    let done = await within(all, timeoutMs);
+    let isOver = false;
+    const asking = sideBySide(all, async (one) => {
+      const subject = begin(one);
+      if (subject === undefined) return;
+      const asked = await askOne(subject, options);
+      if (asked !== SILENT) await this.#tell(subject, asked);
+    }, { isOver: () => isOver }).then(() => true);
     let heard;
     // A blocked event loop may have seen the clock before the messages.
-    do {
-      if (done !== undefined || heard === this.#messages) return;
-      heard = this.#messages;
-      done = await within(all, QUIET_MS);
-    } while (performance.now() < this.#end + GRACE_MS);
+    for (
+      let waitMs = timeoutMs;
+      !await within(asking, waitMs) && heard !== this.#messages &&
+      performance.now() < this.#end + GRACE_MS;
+      waitMs = QUIET_MS
+    ) heard = this.#messages;
+    isOver = true;
   }
 
-  #hold(subject: Subject, who: string) {
+  #hold(subject: S, who: string) {
     const why = remark("monitor-busy", `the monitor is in use by ${who}`);
-    this.#answers.set(subject, { monitor: "held", why });
+    this.#tell(subject, { monitor: "held", why });
   }
 
   /**
@@ -134,16 +223,15 @@ class Round {
    * held by a request of this process.
    */
   #findHolders(
-    taken: readonly Subject[],
-    silent: readonly Subject[],
-  ): { readonly unheld: Subject[]; readonly ours: Subject[] } {
+    taken: readonly S[],
+    silent: readonly S[],
+  ): { readonly unheld: S[]; readonly ours: S[] } {
     if (taken.length + silent.length === 0) return { unheld: [], ours: [] };
     const found = unixSocketsHolders(
       [...taken, ...silent].map(({ paths }) => paths.qmp),
       Math.min(MAX_LOOK_MS, Math.max(MIN_MS, this.#leftMs / 2)),
     );
     for (const one of silent) {
-      if (this.#of(one) !== SILENT) continue;
       const { own, ...seen } = found.get(one.paths.qmp) ?? NOBODY;
       // Our own question may still be there.
       const isServing = seen.isServing && own === undefined;
@@ -170,13 +258,16 @@ const NOBODY: UnixSocketHolders = {
 };
 
 /**
- * Asks QEMUs side by side; no wait is longer than the deadline.
+ * Asks the QEMUs of these instances side by side; no wait is longer than the
+ * deadline.
  *
- * @returns the result of each, in their order
+ * @returns what is told of each, in their order
+ * @throws what the inquiry throws
  */
-export async function askInstances(
-  subjects: readonly Subject[],
+export async function askInstances<S extends Subject, T>(
+  names: readonly string[],
+  inquiry: Inquiry<S, T>,
   options: AskOptions,
-): Promise<Asked[]> {
-  return await new Round(options).run(subjects);
+): Promise<T[]> {
+  return await new Round(inquiry, options).run(names);
 }

@@ -53,9 +53,9 @@ export async function listAll(
   reached: Reached,
   options: AskOptions,
 ): Promise<{ instances: InstanceSummary[]; fault?: HotplugError }> {
-  const { instances, ...rest } = await surveyNode(reached, options);
-  const summaries = await Promise.all(
-    instances.map((one) => summarize(one, options.compared)),
+  return await surveyNode(
+    reached,
+    options,
+    (one) => summarize(one, options.compared),
   );
-  return { instances: summaries, ...rest };
 }

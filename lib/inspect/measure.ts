@@ -214,21 +214,25 @@ export async function measureNode(
   reached: Reached,
   options: AskOptions,
 ): Promise<NodeMeasure> {
-  const survey = await surveyNode(reached, { ...options, buses: "wanted" });
-  const { instances, ...rest } = survey;
   const kinds = await loadKinds();
-  const lost: string[] = [];
-  const warnings: Remark[] = [];
-  const measures = await Promise.all(
-    instances.map(async (one) => {
+  const asking = { ...options, buses: "wanted" } as const;
+  const { instances: all, ...rest } = await surveyNode(
+    reached,
+    asking,
+    async (one) => {
       try {
         return await measure(one, kinds);
       } catch (error) {
-        lost.push(one.subject.paths.name);
-        warnings.push(remarkOf(named(error)));
-        return [];
+        const why = remarkOf(named(error));
+        return { lost: one.subject.paths.name, why };
       }
-    }),
+    },
   );
-  return { instances: measures.flat(), lost, warnings, ...rest };
+  const lost = all.filter((one) => "why" in one);
+  return {
+    instances: all.filter((one) => "instance" in one),
+    lost: lost.map((one) => one.lost),
+    warnings: lost.map(({ why }) => why),
+    ...rest,
+  };
 }

@@ -89,33 +89,35 @@ export function isDeniedTo(asked: Asked): boolean {
   return asked.monitor !== "answered" && asked.isDenied === true;
 }
 
-const UNASKED: Asked = { monitor: "unasked" };
-
 /**
  * The instances of this node, by name: instances with a runtime file, and
  * instances with a QEMU but without a file. No wait is longer than the
  * deadline.
  *
+ * @param tell what is told of each instance, once it was asked
  * @throws {HotplugError} `refused` | `permission-denied` if their directory
  * cannot be read
  */
-export async function surveyNode(
+export async function surveyNode<T>(
   reached: Reached,
   options: AskOptions,
-): Promise<{ instances: Surveyed[]; fault?: HotplugError }> {
+  tell: (one: Surveyed) => Promise<T>,
+): Promise<{ instances: T[]; fault?: HotplugError }> {
   const { runDir } = reached;
   const recorded = listInstances(runDir);
   const names = [...recorded, ...runningBeside(runDir, recorded)].sort();
-  const subjects = names.map((name) => look(reached, name));
-  const answers = await askInstances(subjects, options);
-  const instances = subjects.map((subject, i): Surveyed => {
-    const asked = answers[i] ?? UNASKED;
-    const isHidden = subject.hidden.length > 0 || isDeniedTo(asked);
-    return { subject, asked, running: runs(subject, asked), isHidden };
-  });
-  const hidden = instances.filter(({ isHidden }) => isHidden)
-    .map(({ subject }) => subject.paths.name);
-  if (hidden.length === 0) return { instances };
-  const what = `Cannot read all data of ${hidden.join(", ")}`;
-  return { instances, fault: permissionDenied(what) };
+  const hidden = new Set<string>();
+  const instances = await askInstances(names, {
+    look: (name) => look(reached, name),
+    tell: async (subject, asked) => {
+      const isHidden = subject.hidden.length > 0 || isDeniedTo(asked);
+      if (isHidden) hidden.add(subject.paths.name);
+      const running = runs(subject, asked);
+      return await tell({ subject, asked, running, isHidden });
+    },
+  }, options);
+  if (hidden.size === 0) return { instances };
+  const all = names.filter((name) => hidden.has(name)).join(", ");
+  const fault = permissionDenied(`Cannot read all data of ${all}`);
+  return { instances, fault };
 }

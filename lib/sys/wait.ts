@@ -40,6 +40,9 @@ export async function waitFor(
   const { signal, timeoutMs } = options;
   const deadline = startDeadline(timeoutMs);
   if (signal?.aborted) return "aborted";
+  // Others send first what they have to send.
+  await undefined;
+  if (signal?.aborted) return "aborted";
   const patienceMs = isWaiting() ? PATIENCE_MS : PATIENCE_ALONE_MS;
   if (pollOne(request, Math.min(timeoutMs, patienceMs))) return "ready";
   if (deadline.remainingMs() === 0) return "timeout";
