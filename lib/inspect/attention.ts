@@ -71,7 +71,8 @@ export function apartFrom<T extends { readonly device?: Remark["device"] }>(
 
 /** Why our own folder would be refused. */
 function folderFault(path: string): Remark | undefined {
-  const status = lookAt(path);
+  // Deno's look makes an error of what is not there.
+  const status = isThere(path) ? lookAt(path) : undefined;
   if (status === undefined) return undefined;
   const { isDirectory, isSymlink, uid, mode } = status;
   const bits = (mode ?? 0) & 0o7777;

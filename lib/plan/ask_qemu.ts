@@ -88,7 +88,7 @@ export const BUS_QUESTIONS = {
 /** All questions to QEMU, sent at once. */
 const QUESTIONS = {
   ...BUS_QUESTIONS,
-  name: NAME,
+  name: lasting(NAME),
   runState: RUN_STATE,
   migration: MIGRATION,
   commands: lasting(COMMANDS),

@@ -12,6 +12,7 @@ import {
   type QmpMessage,
   type QmpVersion,
   readMessage,
+  textOf,
 } from "./message.ts";
 
 type Reply = Extract<QmpMessage, { kind: "return" | "error" }>;
@@ -35,8 +36,9 @@ export class Inbox {
    */
   accept(chunk: Uint8Array, see?: (text: string) => void): void {
     for (const line of this.#framer.push(chunk)) {
-      const message = readMessage(line);
-      see?.(new TextDecoder().decode(line));
+      const text = textOf(line);
+      const message = readMessage(line, text);
+      see?.(text);
       this.#sort(message, line.length);
     }
   }

@@ -156,15 +156,26 @@ function readEvent(message: Json): QmpMessage {
   };
 }
 
+const decoder = new TextDecoder();
+
+/** The text of a line. */
+export function textOf(line: Uint8Array): string {
+  return decoder.decode(line);
+}
+
 /**
  * Reads one line.
  *
+ * @param source its text
  * @throws {QmpProtocolError} if it is not a QMP message
  */
-export function readMessage(line: Uint8Array): QmpMessage {
+export function readMessage(
+  line: Uint8Array,
+  source: string = textOf(line),
+): QmpMessage {
   let message: unknown;
   try {
-    message = parseExact(new TextDecoder().decode(line));
+    message = parseExact(source);
   } catch {
     throw new QmpProtocolError("a message is not JSON");
   }

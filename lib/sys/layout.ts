@@ -161,6 +161,11 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return text === "" ? EMPTY : encoder.encode(`${text}\0`);
 }
 
+/** Whether a path is short enough for {@linkcode unixAddress}. */
+export function fitsUnixAddress(path: string): boolean {
+  return cString(path).length <= SUN_PATH_MAX + 1;
+}
+
 /**
  * A `struct sockaddr_un`.
  *

@@ -9,7 +9,14 @@ import { checked, checkedNow, DeadlineError, SysError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { openFile, procPath } from "./file_open.ts";
 import { statFd } from "./file_status.ts";
-import { MSG, O, POLL, SOCKET, unixAddress } from "./layout.ts";
+import {
+  fitsUnixAddress,
+  MSG,
+  O,
+  POLL,
+  SOCKET,
+  unixAddress,
+} from "./layout.ts";
 import { libc } from "./libc.ts";
 import { sendMessage } from "./message.ts";
 import { pause } from "./pause.ts";
@@ -41,11 +48,51 @@ export function unixStreamSocket(label: string): Fd {
 
 /** False if the listener's queue is full (EAGAIN, unix(7)). */
 function tryConnect(socket: Fd, address: Uint8Array<ArrayBuffer>): boolean {
-  // SAFETY: `address` is a sockaddr_un of that length and outlives the
-  // synchronous call; the result is checked by checkedNow().
-  const call = () => libc.connect(socket.number, address, address.length);
-  const connected = checkedNow("connect", socket, call);
+  const connected = checkedNow(
+    "connect",
+    socket,
+    () => connect(socket, address),
+  );
   return connected !== undefined;
+}
+
+/** The call: 0 or -1. */
+function connect(socket: Fd, address: Uint8Array<ArrayBuffer>): number {
+  // SAFETY: `address` is a sockaddr_un of that length and outlives the
+  // synchronous call; the result is checked by who calls this.
+  return libc.connect(socket.number, address, address.length);
+}
+
+/**
+ * Whether it can be connected at once by its path; if not, the caller finds out
+ * why.
+ */
+function connectsAtOnce(socket: Fd, path: string): boolean {
+  // An empty one would be a name without a file.
+  return path !== "" && fitsUnixAddress(path) &&
+    connect(socket, unixAddress(path)) === 0;
+}
+
+/** Waits for a place in the listener's queue. */
+async function connectByInode(
+  socket: Fd,
+  path: string,
+  { timeoutMs, signal }: WaitOptions,
+): Promise<void> {
+  using target = openFile(path, O.PATH);
+  if (statFd(target).kind !== "socket") {
+    throw new SysError("ENOTSOCK", { syscall: "connect", subject: path });
+  }
+  const address = unixAddress(procPath(target));
+  const deadline = startDeadline(timeoutMs);
+  while (!tryConnect(socket, address)) {
+    const remainingMs = deadline.remainingMs();
+    if (remainingMs === 0) {
+      throw new DeadlineError(`connect ${path}`, timeoutMs);
+    }
+    await pause(Math.min(RETRY_MS, remainingMs), signal);
+    signal?.throwIfAborted();
+  }
 }
 
 /** Owns one connected socket. */
@@ -65,9 +112,10 @@ export class UnixSocket implements Disposable {
   /**
    * Connects to a listening socket.
    *
-   * The path is opened first and connected through /proc/self/fd, which the
-   * kernel follows to the inode. So the path may be longer than the 107 bytes
-   * of an address, and the checked socket is the connected socket.
+   * If this does not succeed at once, the path is opened and connected through
+   * /proc/self/fd, which the kernel follows to the inode. So the path may be
+   * longer than the 107 bytes of an address, and the checked socket is the
+   * connected socket.
    *
    * @returns A socket the caller owns; nothing is left open on failure.
    * @throws {SysError} `ENOTSOCK` if the path is not a socket, `ECONNREFUSED`
@@ -80,21 +128,10 @@ export class UnixSocket implements Disposable {
     { timeoutMs, signal }: WaitOptions,
   ): Promise<UnixSocket> {
     signal?.throwIfAborted();
-    using target = openFile(path, O.PATH);
-    if (statFd(target).kind !== "socket") {
-      throw new SysError("ENOTSOCK", { syscall: "connect", subject: path });
-    }
-    const address = unixAddress(procPath(target));
     const socket = unixStreamSocket(path);
     try {
-      const deadline = startDeadline(timeoutMs);
-      while (!tryConnect(socket, address)) {
-        const remainingMs = deadline.remainingMs();
-        if (remainingMs === 0) {
-          throw new DeadlineError(`connect ${path}`, timeoutMs);
-        }
-        await pause(Math.min(RETRY_MS, remainingMs), signal);
-        signal?.throwIfAborted();
+      if (!connectsAtOnce(socket, path)) {
+        await connectByInode(socket, path, { timeoutMs, signal });
       }
     } catch (error) {
       socket.close();
