@@ -182,7 +182,7 @@ Deno.test("the commands of docs/cluster.md, one after the other", async () => {
     assertEquals(recaps(plugged), ["vm2 1", "vm2 1", "vm2 0", "vm2 1"]);
     assertMatch(said.get(plugged) ?? "", /{ganeti_node = node2.example.com}/);
     assertMatch(said.get(plugged) ?? "", /^\+ QEMU: device_add$/m);
-    assertMatch(said.get(plugged) ?? "", /^\+ QEMU: device_del$/m);
+    assertMatch(said.get(plugged) ?? "", /^\+ the guest releases disk 0 /m);
     assertMatch(
       said.get("Watch") ?? "",
       /^kvm_hotplug_devices{vm="vm2.example.com",kind="disk",status="present"} 1$/m,
