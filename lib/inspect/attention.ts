@@ -71,7 +71,7 @@ export function apartFrom<T extends { readonly device?: Remark["device"] }>(
 
 /** Why our own folder would be refused. */
 function folderFault(path: string): Remark | undefined {
-  // Deno's look makes an error of what is not there.
+  // Deno makes an error, with a stack, if nothing is there.
   const status = isThere(path) ? lookAt(path) : undefined;
   if (status === undefined) return undefined;
   const { isDirectory, isSymlink, uid, mode } = status;
