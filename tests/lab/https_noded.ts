@@ -95,7 +95,7 @@ export class HttpsNoded implements AsyncDisposable {
       } catch {
         return undefined;
       }
-    }, { timeoutMs: 30_000, what: "the node daemon" });
+    }, { what: "the node daemon" });
     return noded;
   }
 

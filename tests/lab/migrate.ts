@@ -37,7 +37,7 @@ export async function sent(source: Vm, uri: string) {
     >("query-migrate");
     if (status === "failed") throw new Error(`migration failed: ${why}`);
     return status === "completed" ? true : undefined;
-  }, { timeoutMs: 60_000, what: "completion of the migration" });
+  }, { what: "completion of the migration" });
 }
 
 /** The source's command line for a target that has a place of its own. */

@@ -55,7 +55,6 @@ export class OpenVswitch implements AsyncDisposable {
     await host("ovsdb-tool", "create", data, SCHEMA);
     const database = daemon("ovsdb-server", [data, `--remote=punix:${socket}`]);
     await until(async () => await exists(socket) || undefined, {
-      timeoutMs: 10_000,
       what: "database of Open vSwitch",
     });
     const daemons = [daemon("ovs-vswitchd", [`unix:${socket}`]), database];

@@ -134,7 +134,7 @@ export class TestTerminal implements AsyncDisposable {
     const sessions = panes.split("\n").filter((pid) => pid !== "");
     await until(
       () => Promise.resolve(isAnyOf(sessions) ? undefined : true),
-      { timeoutMs: 10_000, what: "end of the terminal's programs", everyMs: 5 },
+      { what: "end of the terminal's programs", everyMs: 5 },
     );
     await Deno.remove(this.#socket.replace(/\/socket$/, ""), {
       recursive: true,

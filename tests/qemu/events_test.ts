@@ -35,7 +35,7 @@ class Follower {
       await vm.qmp.execute("stop");
       await vm.qmp.execute("cont");
       return this.seen.length > 0 ? true : undefined;
-    }, { timeoutMs: 10_000, what: "event seen", everyMs: 50 });
+    }, { what: "event seen", everyMs: 50 });
   }
 
   async ended(): Promise<number> {
@@ -62,7 +62,7 @@ eachRelease("events gives the monitor to others and goes on", async (vm) => {
     await vm.qmp.execute("cont");
     const text = await terminal.screen();
     return /RESUME/.test(text) ? true : undefined;
-  }, { timeoutMs: 10_000, what: "event seen", everyMs: 50 });
+  }, { what: "event seen", everyMs: 50 });
   const added = await tool(vm, "disk", "add", vm.name, image, "--name", "data");
   assertEquals(added.status, 0, added.stdout);
   await terminal.seeLine(/-- gap of \d+\.\d\d s: the monitor was used by/);
@@ -98,7 +98,7 @@ eachRelease("of two that watch the younger one goes first", async (vm) => {
     return last?.event === "RESUME" && older.seen.some(({ gap }) => gap)
       ? true
       : undefined;
-  }, { timeoutMs: 10_000, what: "end of the gap", everyMs: 50 });
+  }, { what: "end of the gap", everyMs: 50 });
   const gaps = older.seen.flatMap(({ gap }) => gap ?? []);
   assertEquals(gaps.length, 1);
   assertMatch(gaps[0].reason, /events .*--until STOP/);

@@ -131,7 +131,7 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
         locked: boolean;
       }[];
       return drives.some(({ locked }) => locked) || undefined;
-    }, { timeoutMs: 10_000, what: "lock of the tray" });
+    }, { what: "lock of the tray" });
     const before = await snapshot(vm);
     const held = await set(vm, "--medium", one, "--unplug-timeout", "0.5");
     assertEquals([held.status, held.json.error?.code], [6, "unplug-rejected"]);

@@ -174,7 +174,7 @@ eachRelease("DIMMs are added, seen, moved and removed", async (vm, t) => {
           "query-memory-devices",
         );
         return all.some(({ data }) => data.id === "dimm-1") ? undefined : true;
-      }, { timeoutMs: 30_000, what: "release of dimm-1" });
+      }, { what: "release of dimm-1" });
       const set = await tool(vm, "memory", "set", vm.name, "768M");
       assertEquals([set.status, set.json.reached], [0, 768 * M], set.stdout);
       assertEquals((await backends(vm)).sort(), ["mem-dimm-0"]);

@@ -144,7 +144,7 @@ eachRelease("a NIC that its guest releases too late", async (vm, t) => {
       await until(async () => {
         const { json } = await tool(vm, "list", vm.name);
         return json.devices[0].status === "not-in-qemu" || undefined;
-      }, { timeoutMs: 20_000, what: "release of the NIC" });
+      }, { what: "release of the NIC" });
 
     await t.step("all who look tell of it, repair plugs it back", async () => {
       await vm.qmp.execute("stop");

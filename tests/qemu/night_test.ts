@@ -73,7 +73,7 @@ Deno.test("events in one pane, disk add in the other, and one VM stopped", async
       await until(async () => {
         await flap();
         return /RESUME/.test(await events.screen()) ? true : undefined;
-      }, { timeoutMs: 10_000, what: "first event", everyMs: 50 });
+      }, { what: "first event", everyMs: 50 });
       await makeImage(`${web1.runDir}/d1.img`, "night");
       await say(
         `kvm-hotplug disk add ${web1.name} ${web1.runDir}/d1.img --name data`,

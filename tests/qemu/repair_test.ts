@@ -84,7 +84,6 @@ eachRelease("repair waits for what a lost journal told of", async (vm) => {
     return text.includes('{"do":1') || undefined;
   };
   await until(() => Promise.try(asked).catch(() => undefined), {
-    timeoutMs: 10_000,
     what: "device_del",
   });
   killed.kill("SIGKILL");
@@ -96,7 +95,6 @@ eachRelease("repair waits for what a lost journal told of", async (vm) => {
   const mender = spawnTool(vm, ["repair", vm.name, "--json"]);
   const holder = () => Deno.readTextFileSync(`${own}.lock`);
   await until(() => Promise.resolve(/repair/.test(holder()) || undefined), {
-    timeoutMs: 10_000,
     what: "the lock of repair",
   });
   await vm.qmp.execute("system_reset");

@@ -83,7 +83,7 @@ async function readBy(vm: Vm, id: string): Promise<string> {
 /** A guest notices a change of an IDE drive only when it tries to read. */
 async function expectRead(vm: Vm, id: string, text: string) {
   const read = async () => await readBy(vm, id) === text || undefined;
-  await until(read, { timeoutMs: 5_000, what: `${text} in ${id}` });
+  await until(read, { what: `${text} in ${id}` });
 }
 
 async function set(vm: Vm, id: string, ...words: string[]) {
@@ -238,7 +238,7 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
       return undefined;
     };
     const what = "lock of the tray";
-    const id = await until(locked, { timeoutMs: 10_000, what });
+    const id = await until(locked, { what });
     const before = await kvmCmd(vm);
     const held = await set(vm, id, "--medium", two, "--unplug-timeout", "0.5");
     assertEquals([held.status, held.json.error?.code], [6, "unplug-rejected"]);

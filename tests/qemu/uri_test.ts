@@ -23,7 +23,7 @@ async function serve(image: string, socket: string) {
   }).spawn();
   const look = () => Deno.lstat(socket).catch(() => undefined);
   const what = "the NBD server's socket";
-  await until(look, { timeoutMs: 10_000, what });
+  await until(look, { what });
   return {
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
@@ -113,7 +113,7 @@ async function serveTcp(image: string) {
       return undefined;
     }
   };
-  await until(look, { timeoutMs: 10_000, what: "qemu-nbd's port" });
+  await until(look, { what: "qemu-nbd's port" });
   return {
     uri: `nbd://127.0.0.1:${port}/data`,
     async [Symbol.asyncDispose]() {

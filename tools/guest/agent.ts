@@ -7,7 +7,7 @@ import { within } from "./deadline.ts";
 import { LineSocket } from "./line_socket.ts";
 
 /** A command that was not answered for so long is said again. */
-const RESEND_MS = 5_000;
+const RESEND_MS = 10_000;
 
 /** The result of a command in the guest. */
 export interface GuestResult {

@@ -4,6 +4,12 @@
  * @module
  */
 
+/**
+ * Longest wait of a test for what must come: an emulated guest on a busy machine
+ * is slow, and waiting costs nothing where all goes well.
+ */
+export const PATIENCE_MS = 120_000;
+
 /** Nothing came in time. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -33,7 +39,8 @@ export async function within<T>(
 
 /** How {@link until} asks. */
 export interface UntilOptions {
-  readonly timeoutMs: number;
+  /** @default {@linkcode PATIENCE_MS} */
+  readonly timeoutMs?: number;
   /** The awaited condition, for the message. */
   readonly what: string;
   /** Milliseconds between two questions. @default 10 */
@@ -50,14 +57,14 @@ export async function until<T>(
   ask: () => Promise<T | undefined>,
   options: UntilOptions,
 ): Promise<T> {
-  const end = performance.now() + options.timeoutMs;
+  const { what, timeoutMs = PATIENCE_MS, everyMs = 10 } = options;
+  const end = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > end) {
-      const { what, timeoutMs } = options;
       throw new TimeoutError(`No ${what} within ${timeoutMs} ms`);
     }
-    await new Promise((next) => setTimeout(next, options.everyMs ?? 10));
+    await new Promise((next) => setTimeout(next, everyMs));
   }
 }

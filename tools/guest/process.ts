@@ -32,7 +32,6 @@ export class WatchedProcess {
     this.#over = true;
     if (await isAlive(this.pid)) Deno.kill(this.pid, "SIGKILL");
     await until(async () => await isAlive(this.pid) ? undefined : true, {
-      timeoutMs: 10_000,
       what: `end of process ${this.pid}`,
     });
     const writer = this.#watchdog.stdin.getWriter();

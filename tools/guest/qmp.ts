@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { within } from "./deadline.ts";
+import { PATIENCE_MS, within } from "./deadline.ts";
 import { LineSocket } from "./line_socket.ts";
 
 /** An asynchronous event, QMP specification section 2.5. */
@@ -28,7 +28,7 @@ export class TestQmpError extends Error {
 
 /** How {@link TestQmp.waitEvent} picks. */
 export interface EventFilter {
-  /** @default 10000 */
+  /** @default {@linkcode PATIENCE_MS} */
   readonly timeoutMs?: number;
   /** Only an event with this `data.device`. */
   readonly device?: string;
@@ -57,7 +57,10 @@ export class TestQmp implements Disposable {
   private constructor() {}
 
   /** @throws {TimeoutError} if another client holds the monitor. */
-  static async connect(path: string, timeoutMs = 10_000): Promise<TestQmp> {
+  static async connect(
+    path: string,
+    timeoutMs = PATIENCE_MS,
+  ): Promise<TestQmp> {
     const qmp = new TestQmp();
     qmp.#socket = await LineSocket.connect(path, (line) => qmp.#take(line));
     try {
@@ -75,12 +78,12 @@ export class TestQmp implements Disposable {
    *
    * @typeParam T what the caller knows it to be; not checked
    * @throws {TestQmpError} on an error answer
-   * @throws {TimeoutError} after `timeoutMs` (default 10000)
+   * @throws {TimeoutError} after `timeoutMs` (default {@linkcode PATIENCE_MS})
    */
   async execute<T = unknown>(
     command: string,
     args?: Record<string, unknown>,
-    timeoutMs = 10_000,
+    timeoutMs = PATIENCE_MS,
   ): Promise<T> {
     const id = ++this.#count;
     const { promise, resolve } = Promise.withResolvers<Message>();
@@ -110,7 +113,7 @@ export class TestQmp implements Disposable {
    * @throws {TimeoutError} after `timeoutMs`
    */
   async waitEvent(name: string, filter: EventFilter = {}): Promise<QmpEvent> {
-    const { timeoutMs = 10_000, device, since = 0 } = filter;
+    const { timeoutMs = PATIENCE_MS, device, since = 0 } = filter;
     const { promise, resolve } = Promise.withResolvers<QmpEvent>();
     const look = () => {
       const found = this.events.slice(since).find((e) =>

@@ -28,7 +28,7 @@ export async function saveState(qmp: TestQmp, file: string): Promise<void> {
     );
     if (status === "failed") throw new Error(`Cannot save to ${file}`);
     if (status === "completed") return true;
-    await qmp.waitEvent("MIGRATION", { since, timeoutMs: 60_000 });
+    await qmp.waitEvent("MIGRATION", { since });
     return undefined;
-  }, { timeoutMs: 60_000, what: "end of the migration" });
+  }, { what: "end of the migration" });
 }

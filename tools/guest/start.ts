@@ -4,14 +4,11 @@
  * @module
  */
 import type { GuestAgent } from "./agent.ts";
-import { until } from "./deadline.ts";
+import { PATIENCE_MS, until } from "./deadline.ts";
 import { type Layout, makeFolder, makeFolders } from "./layout.ts";
 import { fixedArgs, type StartOptions } from "./machine_args.ts";
 import type { TestQmp } from "./qmp.ts";
 import { runtimeText } from "./runtime.ts";
-
-/** Longest wait for a guest to come up: slow machines emulate slowly. */
-const BOOT_TIMEOUT_MS = 120_000;
 
 /** Folders, runtime file, uid file; nothing runs yet. */
 export async function prepareInstance(
@@ -41,10 +38,10 @@ export async function comeUp(
     await until(async () => {
       const { status } = await qmp.execute<{ status: string }>("query-status");
       return status === "inmigrate" ? undefined : true;
-    }, { timeoutMs: 60_000, what: "end of the restore" });
+    }, { what: "end of the restore" });
   }
   if (options.paused || options.guest === "none") return;
-  if (!options.restoreFrom) return await agent.booted(BOOT_TIMEOUT_MS);
+  if (!options.restoreFrom) return await agent.booted(PATIENCE_MS);
   await agent.resync();
-  await agent.run("true", 30_000);
+  await agent.run("true", PATIENCE_MS);
 }

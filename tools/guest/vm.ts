@@ -5,7 +5,7 @@
  * @module
  */
 import { GuestAgent, type GuestResult } from "./agent.ts";
-import { until } from "./deadline.ts";
+import { PATIENCE_MS, until } from "./deadline.ts";
 import { type Layout, layoutOf, makeFolders } from "./layout.ts";
 import {
   fixedArgs,
@@ -121,7 +121,7 @@ export class Vm implements AsyncDisposable {
         "query-status",
       );
       return status === "running" ? true : undefined;
-    }, { timeoutMs: 60_000, what: "end of the migration" });
+    }, { what: "end of the migration" });
     await this.#agent.resync();
     await this.guest("true");
   }
@@ -151,25 +151,25 @@ export class Vm implements AsyncDisposable {
    * Runs a shell command in the guest.
    *
    * @param options.timeoutMs after it the command is killed: status 137.
-   * @default 30000
+   * @default {@linkcode PATIENCE_MS}
    */
   async guest(
     command: string,
     options: { timeoutMs?: number } = {},
   ): Promise<GuestResult> {
-    return await this.#agent.run(command, options.timeoutMs ?? 30_000);
+    return await this.#agent.run(command, options.timeoutMs ?? PATIENCE_MS);
   }
 
   /**
    * Repeats a command in the guest until its exit status is 0.
    *
-   * @throws {TimeoutError} after `timeoutMs`, @default 20000
+   * @throws {TimeoutError} after `timeoutMs`, @default {@linkcode PATIENCE_MS}
    */
   async waitGuest(
     command: string,
     options: { timeoutMs?: number } = {},
   ): Promise<GuestResult> {
-    const { timeoutMs = 20_000 } = options;
+    const { timeoutMs = PATIENCE_MS } = options;
     return await until(async () => {
       const result = await this.guest(command, { timeoutMs });
       return result.status === 0 ? result : undefined;
