@@ -69,6 +69,8 @@ export interface Plan {
   readonly ifCut: Course;
   /** Warnings that the user accepts with it. */
   readonly warnings: readonly Remark[];
+  /** Remarks that are true once it is carried out. @default none */
+  readonly done?: readonly Remark[];
 }
 
 /** A plan in which the turning step is given as a step. */

@@ -172,7 +172,8 @@ function planNew(
       noteWords(facts, MEMORY, { id, words }),
       ...(isDimm ? [] : [awaitNew(facts, id, sizeBytes)]),
     ],
-    warnings: [hostRemark(facts, sizeBytes), presentRemark(view, ONLINE)],
+    warnings: [hostRemark(facts, sizeBytes)],
+    done: [presentRemark(view, ONLINE)],
   });
 }
 
@@ -199,10 +200,10 @@ function planMore(
   if (first?.kind !== "memory-resize") throw new TypeError("no resize");
   const plan = planMemoryResize(first, facts);
   const short = hostRemark(facts, sizeBytes);
-  const online = plan.device && presentRemark(plan.device, ONLINE);
   return {
     ...plan,
-    warnings: [short, online, ...plan.warnings].filter((one) => !!one),
+    warnings: short ? [short, ...plan.warnings] : plan.warnings,
+    ...(plan.device && { done: [presentRemark(plan.device, ONLINE)] }),
   };
 }
 

@@ -196,7 +196,7 @@ function foundOut({ steps, values }: World): Record<string, string> {
 }
 
 function outcomeOf(plan: Plan, world: World): Outcome {
-  const { instance, action, device, adoption, warnings } = plan;
+  const { instance, action, device, adoption, warnings, done = [] } = plan;
   return {
     instance,
     action,
@@ -205,7 +205,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
     ),
     device: device && { ...device, ...foundOut(world) },
     ...(adoption && { adoption }),
-    warnings: [...warnings, ...world.leftAlone],
+    warnings: [...warnings, ...done, ...world.leftAlone],
     entry: entryOf(plan),
   };
 }

@@ -304,6 +304,8 @@ export interface Addition {
   readonly verify?: Step;
   /** Warnings that the user accepts with it. */
   readonly warnings: readonly (Remark | undefined)[];
+  /** Remarks that are true once it is there. @default none */
+  readonly done?: readonly Remark[];
 }
 
 /**
@@ -311,7 +313,7 @@ export interface Addition {
  * checked, and then the record replaces the old one.
  */
 export function planAddition(facts: Facts, addition: Addition): Plan {
-  const { kind, view, plug } = addition;
+  const { kind, view, plug, done } = addition;
   const { stage, commit } = stateSteps(facts, addition.change);
   return planOf({
     action: "add",
@@ -329,5 +331,6 @@ export function planAddition(facts: Facts, addition: Addition): Plan {
     ],
     turn: plug,
     warnings: [...addition.warnings, pausedWarning(facts)],
+    ...(done && { done }),
   });
 }

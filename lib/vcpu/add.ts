@@ -102,7 +102,8 @@ function planOne(
     plug: deviceStep(vcpuArguments(id, place)),
     // Before that, a kill would leave a note of a device that never was there.
     after: [noteWords(facts, VCPU, { id, words })],
-    warnings: [presentRemark(view, ONLINE)],
+    warnings: [],
+    done: [presentRemark(view, ONLINE)],
   });
 }
 

@@ -67,6 +67,8 @@ eachRelease("processors are set, seen, moved and removed", async (vm, t) => {
     assertEquals([dry.status, dry.json.changed, dry.json.reached], [
       ...[0, false, 3],
     ]);
+    // Nothing is present yet.
+    assertEquals(dry.json.warnings, []);
     assertEquals(await listed(vm), [2, "by-hand ok"]);
   });
 
