@@ -129,11 +129,9 @@ export function kindEntry(kind: string): Omit<Entry, "load"> | undefined {
 
 /** What an instance has of the kinds of its devices in all, for a person. */
 export function totalsText(
-  listing: { readonly devices: readonly { readonly kind: string }[] },
+  listing: Readonly<Record<string, unknown>>,
 ): string {
-  const kinds = new Set(listing.devices.map(({ kind }) => kind));
-  return KINDS.filter(({ word }) => kinds.has(word))
-    .flatMap(({ total }) => total?.({ ...listing }) ?? []).join(", ");
+  return KINDS.flatMap(({ total }) => total?.(listing) ?? []).join(", ");
 }
 
 /** What a person calls a kind: `disk`, `NIC`. */

@@ -15,11 +15,22 @@ import { instanceOf, optionsOf } from "./requests.ts";
 /** Something remains: INTERFACE, "Exit statuses". */
 const SOMETHING_REMAINS = 7;
 
-function textOf(outcome: RepairOutcome): string[] {
-  const { instance, repaired, remaining, pending, plan, qemu } = outcome;
-  const agree = qemu === "down"
+/** The end of the text if nothing remains. */
+function endOf({ repaired, pending, qemu }: RepairOutcome): string {
+  const { length } = pending;
+  if (length > 0) {
+    const more = repaired.length === 0 ? "nothing" : "nothing else";
+    const wait = length === 1 ? "removal waits" : "removals wait";
+    return `${more} to repair; ${length} ${wait} for the guest`;
+  }
+  return qemu === "down"
     ? "the VM does not run; the runtime file and the node agree"
     : "the runtime file, QEMU and the node agree";
+}
+
+/** The result for a person. */
+export function repairText(outcome: RepairOutcome): string[] {
+  const { instance, repaired, remaining, pending, plan } = outcome;
   const lines = [
     ...repaired.map(({ what, did }) => `Repaired: ${what}: ${did}`),
     ...remaining.flatMap(({ message, hint }) => [
@@ -32,7 +43,9 @@ function textOf(outcome: RepairOutcome): string[] {
     ]),
     ...(plan === undefined ? [] : ["Nothing was changed."]),
   ];
-  return remaining.length > 0 ? lines : [...lines, `${instance}: ${agree}`];
+  return remaining.length > 0
+    ? lines
+    : [...lines, `${instance}: ${endOf(outcome)}`];
 }
 
 /** Finishes or undoes an interrupted change, and reports drift. */
@@ -50,7 +63,7 @@ export async function repair(call: Call): Promise<Answer> {
     ]
     : [];
   return {
-    text: textOf(outcome),
+    text: repairText(outcome),
     warnings,
     document: {
       ok: true,

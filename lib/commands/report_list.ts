@@ -96,13 +96,13 @@ function differenceLines(
 
 /** The devices of an instance, in columns, and why a device is not ok. */
 export function listingText(listing: InstanceListing): MarkedText {
-  const { instance, qemu, running, devices, differences, warnings } = listing;
+  const { instance, qemu, running, devices, differences } = listing;
   const text = wrap(`${instance}: ${headOf(listing)}`, screenWidth());
   const state = running ? qemu?.run_state : RUNNING;
   const alerts = state === RUNNING ? [] : [0];
-  // The warning is printed above a table that may be longer than the screen.
-  const next = warnings.filter(({ code }) => code === "interrupted");
-  const others = differenceLines([...differences, ...next], "");
+  const others = differenceLines(differences, "");
+  const totals = totalsText({ ...listing });
+  if (totals !== "") text.push(...wrap(totals, screenWidth()));
   if (devices.length === 0) {
     return { text: [...text, "no disks, no NICs", ...others], alerts };
   }
@@ -110,8 +110,6 @@ export function listingText(listing: InstanceListing): MarkedText {
     "",
     ...devices.map(detailsOf),
   ]);
-  const totals = totalsText(listing);
-  if (totals !== "") text.push(...wrap(totals, screenWidth()));
   for (const [i, lines] of blocks.entries()) {
     const status = devices[i - 1]?.status ?? "ok";
     if (status !== "ok" && qemu !== null) alerts.push(text.length);

@@ -121,6 +121,11 @@ Deno.test("listingText() tells of processors and memory, and of all of them", ()
     "memory 1  vmem-0  11    ok",
     "    512 MiB, the guest has 128 MiB, at most 1 GiB, virtio-mem-pci",
   ]);
+  const none = { ...listing(), vcpus: 1, memory_bytes: null };
+  assertEquals(listingText(none).text.slice(1), [
+    "1 processor",
+    "no disks, no NICs",
+  ]);
   const unknown = { ...listing(vcpu), vcpus: null };
   assertMatch(listingText(unknown).text[1] ?? "", /^DEVICE /);
 });

@@ -6,6 +6,7 @@ import { killAt } from "./killed.ts";
 import {
   assertFailed,
   assertUnchanged,
+  cli,
   Instance,
   NAME,
 } from "../lab/scripted_instance.ts";
@@ -63,6 +64,8 @@ Deno.test("list tells of a change that was interrupted", async () => {
   );
   const { json } = await vm.cli("list", NAME);
   assertMatch(saidIn(json.warnings), /was interrupted/);
+  const text = await cli(["--run-dir", vm.runDir, "list", NAME]);
+  assertEquals((text.out + text.err).match(/was interrupted/g)?.length, 1);
   // Nothing of what repair will undo is for a person to remove.
   assertEquals(json.differences, []);
   const { json: checked } = await vm.cli("check", NAME);
