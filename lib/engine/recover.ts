@@ -13,7 +13,10 @@ import {
 } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { lookForProcess, readBootId } from "../host/process_identity.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { NAME, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -53,7 +56,7 @@ async function openOwnMonitor(
   paths: InstancePaths,
   options: MonitorOptions,
 ): Promise<QmpSession> {
-  const qmp = await openMonitor(paths.qmp, options);
+  const qmp = await openInstanceMonitor(paths, options);
   try {
     refuseForeignVm(await ask(qmp, NAME), paths);
     return qmp;

@@ -19,7 +19,10 @@ import type { InstancePaths } from "../state/instance.ts";
 import type { Runtime } from "../state/runtime.ts";
 import { libcFault } from "../sys/libc.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import { comparePresence } from "../compare/whole.ts";
 import type { Difference } from "../plan/difference.ts";
 import { BUS_QUESTIONS, readBuses } from "../plan/ask_qemu.ts";
@@ -83,7 +86,7 @@ async function question(
   options: MonitorOptions & Question,
 ): Promise<Asked> {
   const { paths } = subject;
-  using qmp = await openMonitor(paths.qmp, options);
+  using qmp = await openInstanceMonitor(paths, options);
   const record = { kind: "instance", paths } as const;
   const monitor = "answered";
   if (options.compared === "whole") {

@@ -14,7 +14,10 @@ import {
   readConfinement,
 } from "../host/confinement.ts";
 import { nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference } from "../plan/difference.ts";
 import {
@@ -87,7 +90,7 @@ async function readCheckFacts(
   const { content, fault } = readRecord(target);
   // A VM with a missing or broken file can be checked, but not changed.
   if (fault !== undefined && !isRuntimeThere(paths.qmp)) throw fault;
-  using qmp = await openMonitor(paths.qmp, options);
+  using qmp = await openInstanceMonitor(paths, options);
   const answer = await askQemu(qmp, paths, REGISTER);
   const node = await readNode(paths, content);
   const facts = await completeFacts(node, await answer(), REGISTER);

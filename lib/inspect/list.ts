@@ -7,18 +7,14 @@
 
 import type { Reach } from "../engine/options.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import {
-  inSpiteOf,
-  isFailure,
-  type Remark,
-  remark,
-  remarkOf,
-  withDetails,
-} from "../errors.ts";
+import { inSpiteOf, type Remark, remark, remarkOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import type { Difference } from "../plan/difference.ts";
 import { nicFilesOf, type QemuFacts, readRecord } from "../plan/facts.ts";
 import { pendingRemark } from "../plan/compare_own.ts";
@@ -33,7 +29,6 @@ import type { RuntimeContent } from "../state/runtime_file.ts";
 import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
-import { stopped } from "./ask_one.ts";
 import { apartFrom, interrupted } from "./attention.ts";
 import type { instanceMembers, listedDevice } from "./list_schema.ts";
 import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
@@ -164,17 +159,6 @@ function runs({ isDerived, pid, name }: InstancePaths): boolean {
   return isDerived && findQemu(pid, name) !== undefined;
 }
 
-/**
- * Why a QEMU could not be asked; for a stopped one, the command that resumes
- * it.
- */
-function unanswered(error: unknown, paths: InstancePaths): unknown {
-  const fault = nothingChanged(error);
-  if (!isFailure(fault, "monitor-timeout") || !paths.isDerived) return fault;
-  const { hint } = stopped(findQemu(paths.pid, paths.name)) ?? {};
-  return hint ? withDetails(fault, { hint }) : fault;
-}
-
 async function lookAround(
   paths: InstancePaths,
   content: RuntimeContent,
@@ -186,10 +170,10 @@ async function lookAround(
     return await withoutQemu(paths, { why: remarkOf(fault), running });
   }
   try {
-    using qmp = await openMonitor(paths.qmp, options);
+    using qmp = await openInstanceMonitor(paths, options);
     return await lookWhole(qmp, { paths, content });
   } catch (error) {
-    if (!isDown(error)) throw unanswered(error, paths);
+    if (!isDown(error)) throw nothingChanged(error);
     const running = runs(paths);
     const why = running
       ? {

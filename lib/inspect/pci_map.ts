@@ -20,7 +20,10 @@ import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { recordedDevices, REGISTER } from "../kinds.ts";
 import type { MAP_BUS, MAP_SLOT, PCI_MEMBERS } from "./pci_schema.ts";
 import { nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 
 /** One function on a bus. */
 export type MapSlot = Told<typeof MAP_SLOT>;
@@ -176,7 +179,7 @@ export async function pciMap(
   const known = kind === "instance" && fault === undefined;
   const runtime = known ? content.runtime : undefined;
   try {
-    using qmp = await openMonitor(paths.qmp, options);
+    using qmp = await openInstanceMonitor(paths, options);
     const answer = await askQemu(qmp, paths, REGISTER);
     const qemu = await answer();
     const uidText = kind === "instance" ? readUidText(paths) : undefined;

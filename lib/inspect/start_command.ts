@@ -8,7 +8,10 @@ import { join } from "@std/path/posix";
 import type { Reach } from "../engine/options.ts";
 import { runCommand } from "../host/command.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { bootWords } from "../plan/boot.ts";
 import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
@@ -133,7 +136,7 @@ async function wordsOf(
     return { qemu, kinds: all };
   };
   try {
-    using qmp = await openMonitor(paths.qmp, options);
+    using qmp = await openInstanceMonitor(paths, options);
     return await words(await (await askQemu(qmp, paths, REGISTER))(), qmp);
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);

@@ -26,7 +26,10 @@ import {
 } from "../plan/facts.ts";
 import { compareWhole } from "../compare/whole.ts";
 import { nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import {
+  type MonitorOptions,
+  openInstanceMonitor,
+} from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { isEntry } from "../plan/recorded.ts";
 import { unfinished } from "./attention.ts";
@@ -116,7 +119,7 @@ async function compare(
         }),
     ];
   }
-  using qmp = await openMonitor(paths.qmp, options);
+  using qmp = await openInstanceMonitor(paths, options);
   try {
     const answer = await askQemu(qmp, paths, REGISTER);
     const node = await readNode(paths, content);

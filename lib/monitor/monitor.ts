@@ -4,7 +4,15 @@
  * @module
  */
 
-import { HotplugError, messageOf, permissionDenied } from "../errors.ts";
+import {
+  HotplugError,
+  isFailure,
+  messageOf,
+  permissionDenied,
+  withDetails,
+} from "../errors.ts";
+import { findQemu } from "../host/process.ts";
+import { isStopped } from "../host/process_identity.ts";
 import { QmpSession } from "../qmp/client.ts";
 import type { EventLog } from "../qmp/event_log.ts";
 import {
@@ -13,6 +21,7 @@ import {
   QmpTimeoutError,
 } from "../qmp/errors.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
+import type { InstancePaths } from "../state/instance.ts";
 import type { WaitListener } from "../state/waiting.ts";
 import { SysError } from "../sys/errno.ts";
 import { within } from "../sys/pause.ts";
@@ -148,6 +157,27 @@ export async function openMonitor(
       throw noGreeting(path, error, holders ?? find(path));
     }
     throw explain(path, error);
+  }
+}
+
+/**
+ * The same for an instance. Of a QEMU that a signal has stopped, the error has
+ * the command that resumes it.
+ */
+export async function openInstanceMonitor(
+  { qmp, pid, name, isDerived }: Pick<
+    InstancePaths,
+    "qmp" | "pid" | "name" | "isDerived"
+  >,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  try {
+    return await openMonitor(qmp, options);
+  } catch (error) {
+    if (!isFailure(error, "monitor-timeout") || !isDerived) throw error;
+    const process = findQemu(pid, name);
+    if (process === undefined || !isStopped(process.pid)) throw error;
+    throw withDetails(error, { hint: `kill -CONT ${process.pid}` });
   }
 }
 

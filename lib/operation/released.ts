@@ -9,7 +9,7 @@ import type { RunOptions } from "../engine/options.ts";
 import { mayHave } from "../engine/own_facts.ts";
 import { messageOf, type Remark, remark, toldOf } from "../errors.ts";
 import { type KindRequest, loadWholeKinds, registerOf } from "../kinds.ts";
-import { openMonitor } from "../monitor/monitor.ts";
+import { openInstanceMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import { nameOf, noteFor } from "../plan/recorded.ts";
 import { titleOf } from "../device/select.ts";
@@ -29,7 +29,7 @@ async function releasedRemovals(
   if (!mayHave(paths, "json")) return [];
   const noted = Object.values(readOwnRecord(paths).devices);
   if (noted.every(({ pending }) => pending === undefined)) return [];
-  using qmp = await openMonitor(paths.qmp, options);
+  using qmp = await openInstanceMonitor(paths, options);
   const { own, content, qemu } = await readFacts(paths, qmp, registerOf([]));
   return (await loadWholeKinds()).flatMap(({ recorded, finish }) =>
     recorded(content.runtime).flatMap((one): [KindRequest, string][] => {

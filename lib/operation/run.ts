@@ -23,7 +23,7 @@ import {
 } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { unchanged } from "../monitor/failure.ts";
-import { openMonitor } from "../monitor/monitor.ts";
+import { openInstanceMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
@@ -218,7 +218,9 @@ async function runAlone(
 ): Promise<Outcome | Row<KindRequest>> {
   const { content, qmp } = await unchanged(async () => ({
     content: filled(readContent(request, paths), request),
-    qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
+    qmp: isOffline(request)
+      ? undefined
+      : await openInstanceMonitor(paths, options),
   }));
   const steps = stepsOf(await loadWholeKinds(kindWords(request)));
   using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
@@ -260,7 +262,7 @@ async function runOne(
   return await carryOutRow(paths.name, made, {
     count: count && options.mode === "apply"
       ? async () => {
-        using qmp = await openMonitor(paths.qmp, options);
+        using qmp = await openInstanceMonitor(paths, options);
         return await count(qmp);
       }
       : undefined,

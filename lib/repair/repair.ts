@@ -21,7 +21,7 @@ import {
 import { findQemu, type QemuProcess } from "../host/process.ts";
 import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
-import { openMonitor } from "../monitor/monitor.ts";
+import { openInstanceMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import { pendingRemark } from "../plan/compare_own.ts";
 import type { Repaired, RepairOutcome } from "../plan/finding.ts";
@@ -116,7 +116,7 @@ async function openWorld(
   const steps = stepsOf(await loadWholeKinds());
   const more = { ...options, steps, qmpPath: paths.qmp };
   try {
-    return new World(await openMonitor(paths.qmp, options), more);
+    return new World(await openInstanceMonitor(paths, options), more);
   } catch (error) {
     const down = isFailure(error, "not-running") &&
       error.cause instanceof SysError;
