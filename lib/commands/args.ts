@@ -178,7 +178,7 @@ function findCommand(words: readonly string[]): {
   if (words.length === 1 && group.length > 0) {
     throw usage(`${first} needs another word`, `commands: ${group.join(", ")}`);
   }
-  const said = words.slice(0, 2).join(" ");
+  const said = group.length > 0 ? words.slice(0, 2).join(" ") : first;
   throw usage(
     `Unknown command ${JSON.stringify(said)}`,
     meant(words) ?? hintAt(isGroup(first) ? first : undefined),

@@ -289,7 +289,7 @@ kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M
 # remove the limits
 kvm-hotplug disk set vm1.example.com data --iops 0 --bps 0
 # take the medium out of a CD-ROM drive
-kvm-hotplug disk set vm1.example.com cd --medium none`,
+kvm-hotplug disk set vm1.example.com cdrom1 --medium none`,
   }),
 ];
 

@@ -24,11 +24,11 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
   ],
   [
     "nonsense vm1 x",
-    'Unknown command "nonsense vm1"',
+    'Unknown command "nonsense"',
     "kvm-hotplug --help shows the usage",
   ],
   ["disk ad vm1 /x", 'Unknown command "disk ad"', 'did you mean "disk add"?'],
-  ["lst vm1", 'Unknown command "lst vm1"', 'did you mean "list"?'],
+  ["lst vm1", 'Unknown command "lst"', 'did you mean "list"?'],
   ["disk rm vm1", 'Unknown command "disk rm"', 'did you mean "disk remove"?'],
   [
     "disk remove vm1",

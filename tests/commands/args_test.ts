@@ -136,6 +136,7 @@ Deno.test("parseInvocation() leads on from words of other tools", () => {
     ["disk ls vm1", 'did you mean "list"?'],
     ["disk list vm1", 'did you mean "list"?'],
     ["disks vm1", 'did you mean "list"?'],
+    ["domblklist vm1", 'did you mean "list"?'],
     ["status vm1", 'did you mean "list" or "check"?'],
     ["attach-disk vm1 /x", 'did you mean "disk add"?'],
     ["detach-interface vm1", 'did you mean "nic remove"?'],
