@@ -92,21 +92,24 @@ const FORMS =
 /**
  * The refusal for a word that selects nothing.
  *
+ * @param entries the devices of the kind
  * @param hint a command that lists the devices: then the message does not list
  * them
  */
 export function noSuchDevice(
   entries: readonly RecordedDevice[],
   word: string,
-  hint?: string,
+  { title, hint }: { readonly title: string; readonly hint?: string },
 ): HotplugError {
   const named = hint === undefined ? entries : [];
   const names = named.map(describe);
   const there = names.length === 0 ? "" : "; its devices";
   return new HotplugError(
     "no-such-device",
-    `No device ${JSON.stringify(word)} in this instance${
-      entries.length === 0 ? "; its devices: none" : there
+    `No device ${JSON.stringify(word)}${
+      entries.length === 0
+        ? `: this instance has no ${title}`
+        : ` in this instance${there}`
     }`,
     {
       choice: { word, known: named.flatMap(namesOf) },

@@ -11,6 +11,7 @@ import type { DiskEntry, RecordedDevice } from "../state/runtime.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { chooseChange, type Removable } from "../plan/removal.ts";
+import { DISK_NAME } from "./words.ts";
 import { diskView } from "./view.ts";
 import { isStartedDrive, type StartedDrive, startedDrives } from "./started.ts";
 import { commandLine } from "../state/instance.ts";
@@ -31,7 +32,10 @@ export function chooseDisk(
   wish: { readonly device: string; readonly verb: string },
 ): ChosenDisk {
   refuseStarted(facts, wish);
-  const chosen = chooseChange(facts, facts.content.runtime.disks, wish);
+  const chosen = chooseChange(facts, facts.content.runtime.disks, {
+    ...wish,
+    title: DISK_NAME.title,
+  });
   return { ...chosen, view: diskView(chosen.entry, facts) };
 }
 
@@ -46,7 +50,7 @@ export function findStarted(
 ): StartedDrive | undefined {
   const all = [...runtime.disks, ...startedDrives(runtime)];
   const found = findDevice<RecordedDevice>(all, device);
-  if (found === undefined) throw noSuchDevice(all, device);
+  if (found === undefined) throw noSuchDevice(all, device, DISK_NAME);
   return isStartedDrive(found) ? found : undefined;
 }
 

@@ -131,21 +131,30 @@ function refuseBootDisk(
   );
 }
 
+/** Drives that no `disk remove` means. */
+const NO_DISK = /(?:^|,)(?:media=cdrom|if=floppy|if=pflash)(?:,|$)/;
+
 /**
  * Refuses what no entry stands for because it is in `kvm_cmd`, where Ganeti
  * before 2.10 had all disks: new devices can be plugged, those stay.
  */
-function refuseFixed({ content, paths }: Facts) {
+function refuseFixed({ content, paths, qemu }: Facts) {
   const { kvmCmd, disks } = content.runtime;
   if (disks.length > 0) return;
-  if (optionValues(kvmCmd, "-drive").length === 0) return;
+  const fixed = optionValues(kvmCmd, "-drive")
+    .filter((value) => !NO_DISK.test(value));
+  if (fixed.length === 0) return;
+  const isUnrecorded = straysOf(qemu, content.runtime)
+    .some(({ has, kind }) => has === "device" && kind === DISK.word);
   throw new HotplugError(
     "no-such-device",
     `The runtime file of ${paths.name} records no disk: disks of its fixed command line (kvm_cmd, -drive) cannot be removed while the VM runs`,
     {
-      hint: `to record QEMU's disks, run: ${
-        commandLine(paths, "adopt", paths.name)
-      }`,
+      hint: isUnrecorded
+        ? `to record QEMU's disks, run: ${
+          commandLine(paths, "adopt", paths.name)
+        }`
+        : "stop the instance to remove them",
     },
   );
 }

@@ -99,14 +99,15 @@ export async function ratesFault(
   const tried = [
     {
       lines: towards ? [egressLine("lo", towards)] : [],
-      what: "the tbf qdisc",
+      lack: "the tbf qdisc (module sch_tbf)",
     },
     {
       lines: from ? ingressLines("lo", from) : [],
-      what: "ingress policer",
+      lack:
+        "the ingress policer (modules sch_ingress, cls_u32, act_police), which limits the traffic from the guest; --rate-in does not need it",
     },
   ];
-  for (const { lines, what } of tried) {
+  for (const { lines, lack } of tried) {
     if (lines.length === 0) continue;
     try {
       await runCommand(unshare, {
@@ -116,7 +117,7 @@ export async function ratesFault(
       });
     } catch (error) {
       if (!(error instanceof HotplugError)) throw error;
-      return `this node's kernel lacks ${what} (modules sch_tbf, sch_ingress, cls_u32, act_police)`;
+      return `this node's kernel lacks ${lack}`;
     }
   }
   return undefined;

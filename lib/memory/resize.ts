@@ -80,7 +80,9 @@ function expectLive(facts: Facts, device: string): Found {
   }
   const entries = recordedMemory(runtime);
   if (entries.some(({ hvinfo }) => hvinfo.id === device)) {
-    const { entry } = chooseChange(facts, entries, { device, verb: "resize" });
+    const { entry } = chooseChange(facts, entries, {
+      ...{ device, verb: "resize", title: MEMORY.title },
+    });
     return { entry, live };
   }
   const driver = qemu.drivers.get(device);

@@ -31,6 +31,7 @@ import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
 import { readNow } from "./live.ts";
+import { NIC } from "./name.ts";
 import { attachmentOf, refuseUnstartable } from "./network.ts";
 import { notesOf } from "./notes.ts";
 import { nicNow } from "./now.ts";
@@ -137,6 +138,7 @@ export function modifiedNic(
   const { entry, uuid, id } = chooseChange(facts, nics, {
     device,
     verb: "modify",
+    title: NIC.title,
   });
   const was = nicNow(facts, entry);
   const wanted = nicWanted(facts, request, was);

@@ -67,17 +67,22 @@ function identified<E extends RecordedDevice>(
 /**
  * The recorded device that a word means, for a change.
  *
- * @param verb for the message: `modify`
+ * @param wish.verb for the message: `modify`
+ * @param wish.title of the kind: `NIC`
  * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`,
  * `refused` if it is being removed
  */
 export function chooseChange<E extends RecordedDevice>(
   { paths, own }: Pick<Facts, "paths" | "own">,
   entries: readonly E[],
-  { device, verb }: { readonly device: string; readonly verb: string },
+  { device, verb, title: kind }: {
+    readonly device: string;
+    readonly verb: string;
+    readonly title: string;
+  },
 ): Removable<E> {
   const entry = findDevice(entries, device);
-  if (entry === undefined) throw noSuchDevice(entries, device);
+  if (entry === undefined) throw noSuchDevice(entries, device, { title: kind });
   const found = identified(entry, { instance: paths.name, verb });
   const { id, title } = found;
   if (!isPending(own.record, entry)) return found;
@@ -134,7 +139,7 @@ function chooseRemoval<E extends RecordedDevice>(
     // No other device is named: a person must not be led to remove it.
     const list = commandLine(facts.paths, "list", facts.paths.name);
     const hint = `to see its devices, run: ${list}`;
-    throw noSuchDevice(entries, word, hint);
+    throw noSuchDevice(entries, word, { title: kind.title, hint });
   }
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {

@@ -119,9 +119,12 @@ Deno.test("titleOf() says what a person calls a device", () => {
 });
 
 Deno.test("noSuchDevice() lists what there is", () => {
-  const error = noSuchDevice(disks, "nope");
+  const error = noSuchDevice(disks, "nope", { title: "disk" });
   assertEquals(error.code, "no-such-device");
   assertStringIncludes(error.message, '"nope"');
   assertStringIncludes(error.message, "disk-d0000001-1111-4111");
-  assertStringIncludes(noSuchDevice([], "0").message, "its devices: none");
+  assertEquals(
+    noSuchDevice([], "0", { title: "NIC" }).message,
+    'No device "0": this instance has no NIC',
+  );
 });

@@ -380,7 +380,7 @@ Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
   const none = { nics: [nic(0, 14)] };
   for (const word of ["0", "-1", "nope"]) {
     const error = refused("no-such-device", word, none);
-    assertStringIncludes(error.message, "its devices: none");
+    assertStringIncludes(error.message, "this instance has no disk");
     assertEquals(error.hint, LIST);
   }
   const { steps } = planDiskRemove(request(NEW_UUID), facts(none));
@@ -476,17 +476,26 @@ Deno.test("planDiskRemove() refuses a word that means several", () => {
 });
 
 Deno.test("planDiskRemove() says why a disk of the command line stays", () => {
-  const given = facts();
-  const { content } = given;
-  const kvmCmd = ["kvm", "-drive", "file=/dev/vg/lv,if=virtio"];
-  const old = { ...content, runtime: { ...content.runtime, kvmCmd } };
-  const error = planRefusal(
-    "no-such-device",
-    { ...given, content: old },
-    (one) => planDiskRemove(request("0"), one),
-  );
-  assertStringIncludes(error.message, "kvm_cmd");
-  assertStringIncludes(error.hint ?? "", "adopt vm1");
+  const error = (drive: string, spec: FactsSpec = {}) => {
+    const given = facts(spec);
+    const { content } = given;
+    const kvmCmd = ["kvm", "-drive", drive];
+    const old = { ...content, runtime: { ...content.runtime, kvmCmd } };
+    return planRefusal(
+      "no-such-device",
+      { ...given, content: old },
+      (one) => planDiskRemove(request("0"), one),
+    );
+  };
+  const fixed = error("file=/dev/vg/lv,if=virtio");
+  assertStringIncludes(fixed.message, "kvm_cmd");
+  assertEquals(fixed.hint, "stop the instance to remove them");
+  // One is not recorded, and could be.
+  const qemu = { deviceIds: new Set([idOf("disk", 0)]) };
+  const stray = error("file=/dev/vg/lv,if=virtio", { qemu });
+  assertStringIncludes(stray.hint ?? "", "adopt vm1");
+  const cd = error("file=/srv/a.iso,if=ide,media=cdrom");
+  assertStringIncludes(cd.message, "this instance has no disk");
 });
 
 Deno.test("planDiskRemove() leaves a disk alone whose device has no id", () => {
