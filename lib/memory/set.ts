@@ -12,7 +12,7 @@ import {
   refuseWithoutAcpi,
 } from "../plan/requirements.ts";
 import { ask } from "../qmp/query.ts";
-import { memoryNow, refuseNoAddition, sayMemory } from "./add.ts";
+import { memoryNow, refuseNoAddition, sayMemory, virtioMemOf } from "./add.ts";
 import { liveMemory, MEMORY_DEVICES, memoryOf, totalBytes } from "./live.ts";
 import { MEMORY } from "./name.ts";
 import { refuseAboveMost } from "./place.ts";
@@ -73,11 +73,12 @@ export function planMemorySet(
       .forEach((one) => refusePending(facts, one));
   }
   const machine = expectMachine(facts);
-  const changes = memoryChanges(machine, devices, sizeBytes);
-  if (changes.some((one) => one.do === "add")) {
+  // Only DIMMs can bring more: no size next to this one would do.
+  if (sizeBytes > before && virtioMemOf(facts) === undefined) {
     refuseNoAddition(facts, "memory-set");
     refuseAboveMost(machine, sizeBytes, before);
   }
+  const changes = memoryChanges(machine, devices, sizeBytes);
   let reached = before;
   const parts = changes.flatMap((change): RowPart<MemoryRequest>[] => {
     const { requests, more } = partsOf(facts, change);

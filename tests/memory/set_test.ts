@@ -66,6 +66,8 @@ Deno.test("planMemorySet() tells what each operation reaches", async () => {
 });
 
 Deno.test("planMemorySet() says what a start needs for more memory", () => {
+  // No size next to it would do.
+  refusal("unsupported", () => set(200 * G + M));
   const { message, hint } = refusal("unsupported", () => set(200 * G));
   assertMatch(
     message,
@@ -89,6 +91,7 @@ Deno.test("planMemorySet() needs of the VM what its operations need", () => {
   refusal("migrating", () => set(512 * M, { qemu: { migration: "active" } }));
   const argv = ["/usr/bin/kvm", "-numa", "node"];
   refusal("unsupported", () => set(G, { argv }));
+  refusal("unsupported", () => set(G + M, { argv }));
   assertEquals(set(512 * M, { ...WITH_DIMM, argv }).parts.length, 1);
 });
 
