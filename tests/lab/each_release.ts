@@ -54,10 +54,17 @@ async function optionsFor(
   return { ...options, extraArgs };
 }
 
-/** A machine of its own for each test and release; all of it is cleaned up. */
+/**
+ * A machine of its own for each test and release; all of it is cleaned up. The
+ * body is told the release's number, which counts from 0.
+ */
 export function eachRelease(
   title: string,
-  body: (vm: Vm, context: Deno.TestContext) => Promise<void>,
+  body: (
+    vm: Vm,
+    context: Deno.TestContext,
+    number: number,
+  ) => Promise<void>,
   machine: Machine = {},
 ): void {
   for (const [number, release] of tools.qemus.entries()) {
@@ -71,7 +78,7 @@ export function eachRelease(
         const options = await optionsFor(machine, { runDir, number });
         const start = isBooted(machine, options) ? Vm.start : Vm.restored;
         await using vm = await start({ release, tools, runDir, ...options });
-        await body(vm, context);
+        await body(vm, context, number);
       } finally {
         if (runDirOn) await host("umount", "--recursive", "--lazy", runDir);
         await Deno.remove(runDir, { recursive: true });

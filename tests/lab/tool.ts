@@ -5,6 +5,7 @@
  */
 
 import { documentOf } from "../support/document.ts";
+import { cli } from "./cli.ts";
 import type { Vm } from "./vm.ts";
 
 /** The built executable; `deno task test` builds it before. */
@@ -66,6 +67,19 @@ export async function tool(
   ...args: readonly string[]
 ): Promise<ToolResult> {
   return await resultOf(spawnTool(vm, [...args, "--json"]), args);
+}
+
+/**
+ * As {@linkcode tool}, in this process: for what prepares a test, often. Each
+ * start of the executable takes a tenth of a second of a processor.
+ */
+export async function toolHere(
+  vm: Vm,
+  ...args: readonly string[]
+): Promise<ToolResult> {
+  const ran = await cli(["--run-dir", vm.runDir, "--json", ...args]);
+  const { status, out: stdout, err: stderr } = ran;
+  return { status, stdout, stderr, json: ran.json };
 }
 
 /** As {@linkcode tool}, for an executable that is run in another way. */

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { snapshot } from "../lab/snapshot.ts";
-import { tool } from "../lab/tool.ts";
+import { tool, toolHere } from "../lab/tool.ts";
 
 /** SPEC 4.1: the slots that kvm_pci_reservations leaves. */
 const SLOTS = Array.from({ length: 20 }, (_, i) => 12 + i);
@@ -19,14 +19,14 @@ const OTHER_ORDER = [
 
 eachRelease("disks until slots 12 to 31 are full", async (vm, t) => {
   const before = await snapshot(vm);
-  const add = async (slot: number, ...more: string[]) => {
+  const add = async (slot: number, how = toolHere) => {
     const image = `${vm.runDir}/d${slot}.img`;
     await makeImage(image, `in-slot-${slot}`);
     const words = ["disk", "add", vm.name, image, "--uuid", uuid(slot)];
-    return await tool(vm, ...words, ...more);
+    return await how(vm, ...words);
   };
   const remove = async (slot: number) => {
-    const ran = await tool(vm, "disk", "remove", vm.name, uuid(slot));
+    const ran = await toolHere(vm, "disk", "remove", vm.name, uuid(slot));
     assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
   };
 
@@ -38,7 +38,7 @@ eachRelease("disks until slots 12 to 31 are full", async (vm, t) => {
 
   await t.step("the next one is refused, and changes nothing", async () => {
     const now = await snapshot(vm);
-    const { status, json } = await add(99);
+    const { status, json } = await add(99, tool);
     assertEquals([status, json.error.code], [3, "no-free-slot"]);
     assertStringIncludes(json.error.message, "(12 to 31)");
     assertStringIncludes(json.error.message, "31 disk-d0000031-1111-4111");
@@ -52,7 +52,7 @@ eachRelease("disks until slots 12 to 31 are full", async (vm, t) => {
     await remove(HOLE);
     const map = await tool(vm, "pci", vm.name);
     assertEquals(map.json.buses[0].free, [HOLE]);
-    const ran = await add(HOLE);
+    const ran = await add(HOLE, tool);
     assertEquals([ran.status, ran.json.device?.slot], [0, HOLE], ran.stdout);
     await vm.waitGuest("test $(ls /dev/vd? | wc -l) = 20");
   });

@@ -6,11 +6,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { cli } from "../lab/cli.ts";
 import { host, makeImage } from "../lab/each_release.ts";
 import type { Scenario } from "./kill_scenario.ts";
 import { QmpProxy } from "../lab/proxy.ts";
 import { keptFdNames, type Snapshot, snapshot } from "../lab/snapshot.ts";
+import { toolHere } from "../lab/tool.ts";
 import { type MachineOptions, Vm } from "../lab/vm.ts";
 
 /** Everything that must agree, without what may differ from run to run. */
@@ -192,9 +192,8 @@ export class KillBench implements AsyncDisposable {
 
   /** Runs a command line in this process, which must succeed. */
   async expectTool(...args: readonly string[]): Promise<void> {
-    const where = ["--run-dir", this.runDir, "--json"];
-    const { status, out, err } = await cli([...where, ...args]);
-    assertEquals([status, err], [0, ""], `${args.join(" ")}: ${out}`);
+    const { status, stdout, stderr } = await toolHere(this.vm, ...args);
+    assertEquals([status, stderr], [0, ""], `${args.join(" ")}: ${stdout}`);
   }
 
   /** Both are read and written through, in the guest. */

@@ -19,6 +19,12 @@ const MACHINES: Partial<Record<DeviceKind, Partial<MachineOptions>>> = {
   "DIMM": { extraArgs: ["--m", "slots=4,maxmem=4G"], memoryMiB: 384 },
 };
 
+/**
+ * The steps of a SCSI disk are those of a disk, but for its place; those of a
+ * NIC without a bridge are those of one on a bridge, but for the bridge.
+ */
+const LIKE_OTHERS: readonly DeviceKind[] = ["SCSI disk", "NIC, mode none"];
+
 /** One test for each release, one step for each sweep. */
 export function sweepTests(kind: DeviceKind): void {
   const machine = MACHINES[kind] ?? {};
@@ -26,8 +32,7 @@ export function sweepTests(kind: DeviceKind): void {
     Deno.test(`QEMU ${release.name}: ${kind}, the tool killed`, async (t) => {
       await using bench = await KillBench.open({ release, tools, ...machine });
       const all = sweepsOf(k, tools.qemus.length);
-      // The steps of a SCSI disk are those of a disk, but for its place.
-      const some = kind === "SCSI disk" && !FULL ? all.slice(1, 2) : all;
+      const some = LIKE_OTHERS.includes(kind) && !FULL ? all.slice(1, 2) : all;
       for (const { verb, mender } of some) {
         await t.step(`${verb}, then ${mender}`, async () => {
           await sweepTool(bench, scenario(bench, kind, verb), mender);

@@ -7,6 +7,7 @@ import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
 import { eachRelease, host } from "../lab/each_release.ts";
+import { FULL } from "./kill_points.ts";
 import { killed, refusing } from "./nic_failures.ts";
 import { interfaces, keptFdNames, snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
@@ -239,11 +240,14 @@ async function isWhole(vm: Vm): Promise<void> {
 
 eachRelease(
   "a replug that is killed leaves one NIC or the other",
-  async (vm, context) => {
+  async (vm, context, number) => {
     await withBridges(vm, async (network) => {
       await added(vm, network);
       for (const when of ["before", "after"] as const) {
-        for (const command of REPLUG) {
+        // The releases share the instants, unless all is wanted.
+        const first = (number + (when === "before" ? 0 : 1)) % 2;
+        const some = REPLUG.filter((_, k) => FULL || k % 2 === first);
+        for (const command of some) {
           await context.step(`killed ${when} ${command}`, async () => {
             const [{ mac }, now] = [await entryOf(vm), interfaces().length];
             const other = mac === MAC ? OTHER_MAC : MAC;

@@ -4,7 +4,7 @@ import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { migrate, targetCommand, temporaryFolder } from "../lab/migrate.ts";
 import { SCSI_MACHINE } from "../lab/scsi_machine.ts";
 import { snapshot } from "../lab/snapshot.ts";
-import { tool } from "../lab/tool.ts";
+import { tool, toolHere } from "../lab/tool.ts";
 import { Vm } from "../lab/vm.ts";
 
 function uuid(n: number): string {
@@ -252,7 +252,8 @@ for (
     const before = await snapshot(vm);
     const last = paths.pop() ?? "";
     for (const [n, path] of paths.entries()) {
-      assertEquals((await add(vm, path)).scsi_id, n);
+      const { json } = await toolHere(vm, "disk", "add", vm.name, path);
+      assertEquals(json.device?.scsi_id, n, JSON.stringify(json));
     }
     const error = await refused(
       vm,
@@ -265,7 +266,10 @@ for (
     assertMatch(error.message, new RegExp(`in use \\(0 to ${targets - 1}\\)`));
     await remove(vm, "3");
     assertEquals((await add(vm, last)).scsi_id, 3);
-    for (const _ of paths) await remove(vm, "0");
+    for (const _ of paths) {
+      const ran = await toolHere(vm, "disk", "remove", vm.name, "0");
+      assertEquals(ran.status, 0, ran.stdout);
+    }
     assertEquals(await snapshot(vm), before);
   }, {
     guest: "none",

@@ -20,6 +20,9 @@ import { saveState } from "./save.ts";
 import { savedState } from "./saved_state.ts";
 import { comeUp, prepareInstance } from "./start.ts";
 
+/** Between two commands: each takes the only processor of the guest, too. */
+const POLL_MS = 50;
+
 /** A machine, and where and how it comes up. */
 export interface VmOptions extends StartOptions {
   /** Absolute; made if missing. The caller removes it. */
@@ -170,10 +173,11 @@ export class Vm implements AsyncDisposable {
     options: { timeoutMs?: number } = {},
   ): Promise<GuestResult> {
     const { timeoutMs = PATIENCE_MS } = options;
+    const what = `success of "${command}" in the guest`;
     return await until(async () => {
       const result = await this.guest(command, { timeoutMs });
       return result.status === 0 ? result : undefined;
-    }, { timeoutMs, what: `success of "${command}" in the guest` });
+    }, { timeoutMs, everyMs: POLL_MS, what });
   }
 
   /**
