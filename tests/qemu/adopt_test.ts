@@ -11,6 +11,7 @@ import {
   rewrite,
   startedDisk,
 } from "../lab/live.ts";
+import { type ProxyMessage, QmpProxy, refusal } from "../lab/proxy.ts";
 import { interfaces, snapshot } from "../lab/snapshot.ts";
 import { tool, type ToolResult } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -242,9 +243,25 @@ eachRelease("look-alikes are not adopted", async (vm, t) => {
   });
 }, { guest: "none" });
 
+/** Questions that a QEMU may refuse: the device is known without the answer. */
+const OPTIONAL = [
+  ...["query-hotpluggable-cpus", "query-memory-devices"],
+  ...["acpi-index", "serial", "bootindex", "iothread", "host_mtu"],
+  ...["hotplug-handler", "acpi-pcihp-bsel"],
+];
+
+/** Each is needed for the proof of a disk or a NIC. */
+const NEEDED = ["x-debug-query-block-graph", "parent_bus", "mac"];
+
+/** The property that is asked for, or the name of the command. */
+function questionOf({ direction, message }: ProxyMessage): string {
+  if (direction === "to-client") return "";
+  return message.arguments?.property ?? message.execute;
+}
+
 eachRelease(
   "entries without device id learn which device they are",
-  async (vm) => {
+  async (vm, t) => {
     const d1 = `${vm.runDir}/d1.img`;
     await makeImage(d1, "d1");
     const [tap, bridge] = [tapOf(vm, 1), tapOf(vm, 9)];
@@ -264,8 +281,36 @@ eachRelease(
       ...{ hvinfo: {}, uuid: "a0000001-1111-4111-8111-000000000001" },
     };
     await rewrite(vm, ([a, , c]) => [a, [nic], c, [[disk, d1, null]]]);
+    const ids = ["hotdisk-d0000001-pci-20", "net0"];
+    const before = await snapshot(vm);
+
+    await t.step("a QEMU that always refuses a question", async () => {
+      await using proxy = QmpProxy.start(vm.qmpPath);
+      const refused = new Set<string>();
+      const refuseAll = (...questions: readonly string[]) => {
+        proxy.hook = (one) => {
+          const question = questionOf(one);
+          if (!questions.includes(question)) return "pass";
+          refused.add(question);
+          return refusal(one, "not today");
+        };
+      };
+      refuseAll(...OPTIONAL);
+      const json = done(await tool(vm, "adopt", vm.name, "--dry-run"));
+      assertEquals([idsOf(json.adopted), json.remaining], [ids, []]);
+      for (const question of NEEDED) {
+        refuseAll(question);
+        const { status, json } = await tool(vm, "adopt", vm.name);
+        assertEquals([status, json.error.code], [5, "qmp-error"]);
+        assertEquals(json.error.qmp.desc, "not today");
+        assertEquals(await snapshot(vm), before);
+      }
+      // No question of the lists is one that adopt never asks.
+      assertEquals([...refused].sort(), [...OPTIONAL, ...NEEDED].sort());
+    });
+
     const json = done(await tool(vm, "adopt", vm.name));
-    assertEquals(idsOf(json.adopted), ["hotdisk-d0000001-pci-20", "net0"]);
+    assertEquals(idsOf(json.adopted), ids);
     assertEquals(json.remaining, []);
     const [, nics, , disks] = await tuple(vm);
     const driver = "virtio-blk-pci";
