@@ -21,6 +21,24 @@ export interface Group {
   readonly seconds: number;
 }
 
+/** A test file that imports the others. */
+const TOGETHER = "tests/together_test.ts";
+
+/**
+ * The argument for Deno. It loads all sources anew for each test file that it
+ * is given, which takes longer than the tests of a room: several files become
+ * one.
+ */
+async function joined(
+  tree: string,
+  files: readonly string[],
+): Promise<readonly string[]> {
+  if (files.length < 2) return files;
+  const lines = files.map((file) => `import "../${file}";\n`);
+  await Deno.writeTextFile(`${tree}/${TOGETHER}`, lines.join(""));
+  return [TOGETHER];
+}
+
 /**
  * Runs test files alone, in a network namespace of their own (root), up to the
  * first that fails.
@@ -37,7 +55,7 @@ export async function runAlone(
   const options = ["-A", "--no-check", "--quiet", "--fail-fast"];
   if (coverage) options.push(`--coverage=${coverage}`);
   const set = coverage ? [`MUTANTS_COVERAGE=${coverage}`] : [];
-  const command = [deno, "test", ...options, ...files];
+  const command = [deno, "test", ...options, ...await joined(tree, files)];
   return await runWithin(inOwnNetwork(["env", ...set, ...command]), {
     cwd: tree,
     log: `${tree}/log`,

@@ -6,7 +6,11 @@
 
 import { run } from "../guest/run.ts";
 
-const PARTS = ["main.ts", "deno.json", "deno.lock", "lib", "tests", "tools"];
+const PARTS = [
+  ...["main.ts", "deno.json", "deno.lock", "lib", "tests", "tools"],
+  // Tests read them.
+  ...["docs", "integrations"],
+];
 
 /**
  * The tool, run from a copy's source: a fault need not be built. Some tests give
