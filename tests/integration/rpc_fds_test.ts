@@ -20,6 +20,11 @@ const ROUNDS = 3;
 /** Of questions, and of what is refused: a change waits long for the kernel. */
 const CHEAP_ROUNDS = 10;
 
+const SAMPLE = new URL(
+  "../testdata/rpc/rpc-request-hotplug_device-hotadd-disk.json",
+  import.meta.url,
+);
+
 /** How QEMU meets a command: it says no, or the connection ends. */
 const MET = {
   no: { refuse: { class: "GenericError", desc: "QEMU says no" } },
@@ -47,6 +52,9 @@ function cheapOf(vm: Instance): readonly Step[] {
     [0, "repair"],
     [3, "qmp", { command: "query-status" }],
     [0, "hotplug_supported"],
+    [0, "metrics", { instance: undefined }],
+    [0, "schema", { instance: undefined }],
+    [0, "help", { instance: undefined }],
     // Refused before anything was changed.
     [3, "qmp", { command: "nonsense" }],
     [3, "list", { "run-dir": "/nowhere" }],
@@ -60,6 +68,17 @@ function cheapOf(vm: Instance): readonly Step[] {
   ];
 }
 
+/** The disk that Ganeti's own code asked for, and its link on this node. */
+function ganetiDisk(vm: Instance): Doc {
+  const text = Deno.readTextFileSync(SAMPLE);
+  const [, , , device] = JSON.parse(text);
+  const folder = `${vm.runDir}/instance-disks`;
+  Deno.mkdirSync(folder);
+  const link = `${folder}/${NAME}:1`;
+  Deno.symlinkSync(vm.image("ganeti.img"), link);
+  return { dev_type: "hotdisk", device, extra: link, timeout: 2 };
+}
+
 function changesOf(vm: Instance): readonly Step[] {
   const disk = { source: vm.image(), uuid: NEW };
   Deno.writeFileSync(`${vm.runDir}/base`, qcow2Header({}));
@@ -70,6 +89,8 @@ function changesOf(vm: Instance): readonly Step[] {
     "not-migratable": true,
   };
   const nic = { mode: "none", uuid: NEW, tap: TAP };
+  const ganeti = ganetiDisk(vm);
+  const grown = { disk: ganeti.device, new_size: 1 << 30 };
   const [ours, card] = [{ disk: NEW }, { nic: NEW }];
   return [
     // Failed, and undone.
@@ -105,6 +126,10 @@ function changesOf(vm: Instance): readonly Step[] {
     [0, "nic.modify", { ...card, "link-state": "down" }],
     [3, "nic.modify", { ...card, mac: "aa:00:00:00:00:55" }],
     [0, "nic.remove", card],
+    [0, "hotplug_device", { ...ganeti, action: "hotadd" }],
+    // Nobody knows what the scripted QEMU has open.
+    [3, "resize_disk", grown],
+    [0, "hotplug_device", { ...ganeti, action: "hotremove" }],
   ];
 }
 
@@ -140,6 +165,11 @@ Deno.test("no call of rpc keeps a descriptor", async () => {
   await using vm = new Instance();
   await using rpc = new RpcClient("--run-dir", vm.runDir);
   const [cheap, changes] = [cheapOf(vm), changesOf(vm)];
+  const called = [...cheap, ...changes].map(([, method]) => method);
+  const { result } = await rpc.call("rpc.discover");
+  const { methods } = result as { methods: { name: string }[] };
+  const others = methods.filter(({ name }) => !called.includes(name));
+  assertEquals(others.map(({ name }) => name), []);
   // What is opened once, and stays.
   await callAll(vm, rpc, [...cheap, ...changes]);
   const before = open();
