@@ -195,6 +195,24 @@ Deno.test("requestOf() refuses words that cannot be parsed", () => {
   refused("usage", "nic", "add", "vm1", "--tap", "tap%d");
 });
 
+Deno.test("requestOf() of nic add takes rates, 0 for none", () => {
+  const rates = (...words: string[]) => {
+    const { rateIn, rateOut } = nicAdd(...words);
+    return [rateIn, rateOut];
+  };
+  assertEquals(rates(), [undefined, undefined]);
+  assertEquals(rates("--rate", "64k"), [65_536, 65_536]);
+  assertEquals(rates("--rate", "64k", "--rate-in", "0"), [undefined, 65_536]);
+  assertEquals(rates("--rate-out", "1000"), [undefined, 1000]);
+  for (const name of ["rate", "rate-in", "rate-out"]) {
+    const { message } = refused("usage", "nic", "add", "vm1", `--${name}=999`);
+    assertEquals(
+      message,
+      `Option --${name} must be 0, or at least 1000 bytes per second: it is 999`,
+    );
+  }
+});
+
 Deno.test("requestOf() of nic add takes the mode from the link", () => {
   assertEquals(nicAdd().mode, undefined);
   assertEquals(nicAdd("--link", "br0").mode, "bridged");

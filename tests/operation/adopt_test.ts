@@ -5,7 +5,7 @@ import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import { DISK } from "../../lib/disk/name.ts";
 import type { Adoption } from "../../lib/engine/plan.ts";
 import { nicAdoption } from "../../lib/nic/adopt.ts";
-import type { LiveNic } from "../../lib/nic/live.ts";
+import type { LiveNic, OpenTap } from "../../lib/nic/live.ts";
 import { NIC } from "../../lib/nic/name.ts";
 import { planAdopt } from "../../lib/operation/adopt.ts";
 import { readRecord } from "../../lib/plan/facts.ts";
@@ -150,6 +150,42 @@ Deno.test("planAdopt() notes the limits that a disk has", () => {
   const { change } = stepOf(plan, "own-record");
   const limits = { "bps-read": 1048576 };
   assertEquals(change.after, { kind: "disk", limits });
+});
+
+/** What is noted of a NIC with these rates, of which this was noted before. */
+function rateNotes(
+  rates: OpenTap["rates"],
+  noted?: Readonly<Record<string, number>>,
+) {
+  const { tap, ...free } = liveNic("n1");
+  const nics = [{
+    ...free,
+    tap: { ...tap, ...(rates && { rates }) } as OpenTap,
+  }];
+  const { own } = facts();
+  const devices = { [FRESH[0] ?? ""]: { kind: "nic", ...noted } } as const;
+  const record = { ...own.record, ...(noted && { devices }) };
+  const plan = planOf(adoptFacts({ nics }, { own: { ...own, record } }));
+  return stepNames(plan).includes("own-record")
+    ? stepOf(plan, "own-record").change.after
+    : "as it is";
+}
+
+Deno.test("planAdopt() notes the rates of a tap", () => {
+  const [rateIn, rateOut] = [65_536, 5000];
+  const both = { kind: "nic", rateIn, rateOut };
+  assertEquals(rateNotes({ in: rateIn, out: rateOut }), both);
+  assertEquals(rateNotes({ in: rateIn, out: null }), { kind: "nic", rateIn });
+  // tc does not tell the rate of the policer: it is that of the note.
+  assertEquals(rateNotes({ in: rateIn }, { rateOut }), both);
+  assertEquals(rateNotes({ in: null, out: null }, { rateIn }), null);
+  // No note can have it.
+  assertEquals(rateNotes({ in: 1e15, out: 0 }), "as it is");
+});
+
+Deno.test("planAdopt() keeps the note about rates that were not read", () => {
+  assertEquals(rateNotes(undefined), "as it is");
+  assertEquals(rateNotes(undefined, { rateIn: 5000 }), "as it is");
 });
 
 Deno.test("planAdopt() records each proven device in one go of its own", () => {
