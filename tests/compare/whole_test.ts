@@ -46,6 +46,20 @@ Deno.test("a device that serves a drive without an id is there", () => {
   assertEquals(all({ qemu: { drivers, block: [ide] } }), []);
 });
 
+Deno.test("an fd set differs only if all of it is ours", () => {
+  const ours = "kvm-hotplug disk-add x";
+  const told = (...opaques: string[]) =>
+    all({ qemu: { fdsets: [{ id: 3, opaques, fds: 1 }] } }).map(({ code }) =>
+      code
+    );
+  assertEquals(told(ours), ["fd-set"]);
+  assertEquals(told(ours, ours), ["fd-set"]);
+  // Whoever passed an fd without a text is not known.
+  for (const others of [[], ["libvirt"], [ours, "libvirt"], [`x ${ours}`]]) {
+    assertEquals(told(...others), [], others.join());
+  }
+});
+
 Deno.test("a recorded device without an id differs", () => {
   const disks = [disk(0, 12, { hvinfo: {} })];
   const { code, hint } = onlyDifference({ disks });

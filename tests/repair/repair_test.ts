@@ -9,7 +9,7 @@ import {
 } from "../../lib/repair/repair.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { STEPS } from "../support/steps.ts";
-import { present } from "../support/facts.ts";
+import { present, uuidOf } from "../support/facts.ts";
 
 const NO_QEMU = {
   unplugTimeoutMs: 1_000,
@@ -17,6 +17,12 @@ const NO_QEMU = {
   qmpPath: "/none",
   steps: STEPS,
 };
+
+/** A record with a note that the disks refuse. */
+const BAD_NOTE = JSON.stringify({
+  ...{ version: 1, qemu: null },
+  devices: { [uuidOf("disk", 0)]: { kind: "disk", limits: "none" } },
+});
 
 Deno.test("lookAhead() plans each step once, and keeps what is refused", async () => {
   const difference = (subject: string) => ({
@@ -85,6 +91,7 @@ Deno.test("ownRecordFault() tells how to go on without a record", async () => {
       directory: () => Deno.mkdirSync(path),
       version: () =>
         Deno.writeTextFileSync(path, '{"version":2}', { mode: 0o600 }),
+      note: () => Deno.writeTextFileSync(path, BAD_NOTE, { mode: 0o600 }),
     };
     for (const [how, plant] of Object.entries(plants)) {
       plant();
