@@ -285,6 +285,15 @@ Deno.test("reachOf() has the documented defaults", () => {
   });
 });
 
+Deno.test("reachOf() keeps the words that a hint has to repeat", () => {
+  const all = ["--run-dir", "/r", "--qmp", "/m", "--state", "/s"];
+  assertEquals(reach({}, ...all).reachedBy, all);
+  // They are told as they were given, and in one order.
+  const two = ["--state", "s", "--qmp", "m"];
+  assertEquals(reach({}, ...two).reachedBy, ["--qmp", "m", "--state", "s"]);
+  assertEquals(reach({}, "--timeout", "2").reachedBy, []);
+});
+
 Deno.test("reachOf() takes the run directory from the right place", () => {
   const cluster = { GANETI_ROOTDIR: "/v/n1", GANETI_HOSTNAME: "n1" };
   const own = { ...cluster, KVM_HOTPLUG_RUN_DIR: "/own" };
