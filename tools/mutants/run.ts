@@ -6,6 +6,7 @@
 
 import { inOwnNetwork } from "../test/own_network.ts";
 import { type Ended, runWithin } from "../test/process.ts";
+import { sharedModule } from "../test/shared_module.ts";
 
 /** Test files at once: as `deno task test` does. */
 export const WIDTH = navigator.hardwareConcurrency + 1;
@@ -21,22 +22,16 @@ export interface Group {
   readonly seconds: number;
 }
 
-/** A test file that imports the others. */
-const TOGETHER = "tests/together_test.ts";
-
-/**
- * The argument for Deno. It loads all sources anew for each test file that it
- * is given, which takes longer than the tests of a room: several files become
- * one.
- */
+/** The argument for Deno: several files become one module. */
 async function joined(
   tree: string,
   files: readonly string[],
 ): Promise<readonly string[]> {
   if (files.length < 2) return files;
-  const lines = files.map((file) => `import "../${file}";\n`);
-  await Deno.writeTextFile(`${tree}/${TOGETHER}`, lines.join(""));
-  return [TOGETHER];
+  const path = `${tree}/shared_test.ts`;
+  const text = sharedModule(files.map((file) => `${tree}/${file}`));
+  await Deno.writeTextFile(path, text);
+  return [path];
 }
 
 /**
