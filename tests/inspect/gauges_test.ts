@@ -55,6 +55,21 @@ Deno.test("nodeGauges() tells of an instance what is there", () => {
   ]);
 });
 
+Deno.test("nodeGauges() has a sample for each state of QEMU", () => {
+  // RunState of qapi/run-state.json of QEMU 10.0.
+  const states = [
+    ...["debug", "inmigrate", "internal-error", "io-error", "paused"],
+    ...["postmigrate", "prelaunch", "finish-migrate", "restore-vm"],
+    ...["running", "save-vm", "shutdown", "suspended", "watchdog"],
+    ...["guest-panicked", "colo"],
+  ];
+  for (const runState of states) {
+    const told = samplesOf([{ runState }]);
+    const sample = `instance_run_state{vm="vm1",state="${runState}"} 1`;
+    assertEquals(told.includes(sample), true, runState);
+  }
+});
+
 Deno.test("nodeGauges() counts devices, differences and remarks", () => {
   const disk = { kind: "disk", status: "present" } as const;
   const one = {
