@@ -39,25 +39,24 @@ function devicesPlay(iops: number): string {
   return `
 - hosts: nodes
   gather_facts: false
+  module_defaults:
+    group/kvm_hotplug.node.all:
+      instance: ${NAME}
   tasks:
     - kvm_hotplug.node.disk:
-        instance: ${NAME}
         source: "{{ folder }}/data.img"
         name: data
         iops: ${iops}
         bps: 50M
     - kvm_hotplug.node.nic:
-        instance: ${NAME}
         mac: ${MAC}
         mode: none
         not_migratable: true
         tap: kh-tap
         link_state: up
     - kvm_hotplug.node.vcpu:
-        instance: ${NAME}
         count: 1
     - kvm_hotplug.node.memory:
-        instance: ${NAME}
         size: 160M
 `;
 }
