@@ -222,6 +222,17 @@ export function registerOf(words: readonly string[]): Register {
   };
 }
 
+/**
+ * The same for a request. QEMU tells its network backends only in HMP, which is
+ * the longest question; nothing of a new disk depends on them.
+ */
+export function registerFor(request: AnyRequest): Register {
+  const register = registerOf(kindWords(request));
+  return request.kind === "disk-add"
+    ? { ...register, netdevs: "unasked" }
+    : register;
+}
+
 /** The same with the questions of all. */
 export const REGISTER: Register = registerOf(KINDS.map(({ word }) => word));
 

@@ -56,7 +56,7 @@ import {
   planLinks,
   prepareKind,
   recordedDevices,
-  registerOf,
+  registerFor,
 } from "../kinds.ts";
 import type { Planner, Row } from "../plan/kind.ts";
 import { nameOf } from "../plan/recorded.ts";
@@ -150,7 +150,7 @@ async function decide(
   if (request.kind === "identity-mend") {
     return await planIdentity(request, paths, content);
   }
-  const register = registerOf(kindWords(request));
+  const register = registerFor(request);
   const qemu = await askQemu(world.qmp, paths, register);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);

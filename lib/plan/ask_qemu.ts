@@ -153,20 +153,23 @@ function pick(answered: Answered, names: Iterable<string>): Answered {
  * Asks a live QEMU for everything that matters. QEMU works on the answers for
  * some milliseconds: the caller can do other work after this returns.
  *
- * @param register further questions of the kinds
+ * @param register further questions of the kinds, and what is not asked
  * @returns awaits the answers
  */
 export async function askQemu(
   qmp: QmpSession,
   paths: InstancePaths,
-  { asks }: Pick<Register, "asks">,
+  { asks, netdevs }: Pick<Register, "asks" | "netdevs">,
 ): Promise<() => Promise<QemuFacts>> {
   const before = recall(qmp, paths.qmp);
   const all: Questions = { ...asks, ...QUESTIONS };
-  const asked = Object.entries(all).filter(([name]) => !(name in before));
+  const settled: Answered = netdevs === "unasked"
+    ? { ...before, netdevs: new Map() }
+    : before;
+  const asked = Object.entries(all).filter(([name]) => !(name in settled));
   const answers = await sendAll(qmp, Object.fromEntries(asked));
   return async () => {
-    const answered: Answered = { ...before, ...await answers() };
+    const answered: Answered = { ...settled, ...await answers() };
     const told = pick(answered, Object.keys(QUESTIONS)) as Told;
     const buses = await readBuses(told, qmp);
     const facts = readQemu({ ...told, buses }, qmp, paths);

@@ -19,6 +19,12 @@ export interface Register {
   recorded(runtime: Runtime): readonly RecordedDevice[];
   /** The further questions of the kinds to QEMU. */
   readonly asks: Questions;
+  /**
+   * Whether QEMU's network backends matter. If not, they count as none.
+   *
+   * @default "asked"
+   */
+  readonly netdevs?: "asked" | "unasked";
 }
 
 /** Whether a device is an entry of a list: then it goes by its uuid. */
