@@ -6,8 +6,6 @@
 
 import { until } from "../../tools/guest/deadline.ts";
 
-const SECOND_MS = 1000;
-
 /** A program in a terminal, and what it is given of its environment. */
 function inTerminal(
   command: readonly string[],
@@ -100,23 +98,22 @@ export class TestTerminal implements AsyncDisposable {
   }
 
   /** Waits until the screen matches; returns it. */
-  async see(pattern: RegExp, seconds = 10): Promise<string> {
-    return await this.#await(pattern, seconds, () => this.screen());
+  async see(pattern: RegExp): Promise<string> {
+    return await this.#await(pattern, () => this.screen());
   }
 
   /** Waits until a line matches, however many rows it took. */
-  async seeLine(pattern: RegExp, seconds = 10): Promise<string> {
-    return await this.#await(pattern, seconds, () => this.lines());
+  async seeLine(pattern: RegExp): Promise<string> {
+    return await this.#await(pattern, () => this.lines());
   }
 
-  async #await(pattern: RegExp, seconds: number, read: () => Promise<string>) {
+  async #await(pattern: RegExp, read: () => Promise<string>) {
     let text = "";
     try {
       return await until(async () => {
         text = await read();
         return pattern.test(text) ? text : undefined;
       }, {
-        timeoutMs: seconds * SECOND_MS,
         what: String(pattern),
         everyMs: 50,
       });

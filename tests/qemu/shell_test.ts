@@ -90,7 +90,7 @@ eachRelease("shell plugs and unplugs its VM's devices", async (vm) => {
   await terminal.press("Tab");
   await terminal.see(/> disk remove data *$/);
   await terminal.press("Enter");
-  await terminal.see(/Removed disk 0 "data"/, 20);
+  await terminal.see(/Removed disk 0 "data"/);
   await vm.guest("hotplug off");
   await say(terminal, `disk add ${vm.runDir}/d1.img --name data`);
   await terminal.see(/(Added[^]*){2}/);
