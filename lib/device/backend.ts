@@ -32,6 +32,20 @@ export function servesUnnamed(
   );
 }
 
+/**
+ * Whether a backend serves this device without an id, made by `-device`: its
+ * block node may have been replaced, so no name tells.
+ *
+ * @param number among the devices without an id; undefined: it has one
+ */
+export function servesAnonymous(
+  { qdev }: Pick<BlockBackend, "qdev">,
+  number: number | undefined,
+): boolean {
+  return number !== undefined &&
+    qdev === `/machine/peripheral-anon/device[${number}]`;
+}
+
 /** Whether a backend is firmware that is mapped into the machine: hw/i386/pc_sysfw.c. */
 export function isFirmware({ qdev }: Pick<BlockBackend, "qdev">): boolean {
   return /\.flash\d$/.test(qdev);

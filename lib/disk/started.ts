@@ -6,7 +6,7 @@
  * @module
  */
 
-import { frontendId } from "../device/backend.ts";
+import { frontendId, servesAnonymous } from "../device/backend.ts";
 import type { WordsDevice } from "../plan/command_words.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import {
@@ -34,8 +34,6 @@ export interface StartedDrive extends WordsDevice {
    * do not tell.
    */
   readonly medium: string | null | undefined;
-  /** Its number among the devices of `-device` without an id. */
-  readonly anonymous?: number | undefined;
 }
 
 /** Whether a recorded device is one of them. */
@@ -149,9 +147,8 @@ export function liveDrive(
   block: readonly BlockBackend[],
   { drive, hvinfo: { id }, anonymous }: StartedDrive,
 ): BlockBackend | undefined {
-  const path = `/machine/peripheral-anon/device[${anonymous}]`;
   const inQemu = block.filter(({ qdev }) => qdev !== "");
   return inQemu.find(({ device }) => device === drive) ??
     inQemu.find(({ qdev }) => frontendId(qdev) === id) ??
-    inQemu.find(({ qdev }) => anonymous !== undefined && qdev === path);
+    inQemu.find((one) => servesAnonymous(one, anonymous));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { servesUnnamed } from "../device/backend.ts";
+import { servesAnonymous, servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
@@ -17,12 +17,13 @@ import { isPending } from "./recorded.ts";
 
 /** Why QEMU has no device for an entry; undefined if it has one. */
 export function absence(
-  { hvinfo: { id } }: Pick<RecordedDevice, "hvinfo">,
+  { hvinfo: { id }, anonymous }: Pick<RecordedDevice, "hvinfo" | "anonymous">,
   { deviceIds, block }: Pick<QemuFacts, "deviceIds" | "block">,
 ): "no-device-id" | "not-in-qemu" | undefined {
   if (id === undefined) return "no-device-id";
   // A device without an id is used by a drive of that name.
   if (deviceIds.has(id) || servesUnnamed(block, id)) return undefined;
+  if (block.some((one) => servesAnonymous(one, anonymous))) return undefined;
   return "not-in-qemu";
 }
 

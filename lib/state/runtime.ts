@@ -58,6 +58,8 @@ export interface RecordedDevice {
   readonly name?: string | undefined;
   /** Empty if the device cannot be hotplugged. */
   readonly hvinfo: Hvinfo;
+  /** Its number among the devices of `-device` without an id. */
+  readonly anonymous?: number | undefined;
 }
 
 /**

@@ -146,3 +146,18 @@ Deno.test("comparePresence() tells only which recorded devices QEMU lacks", () =
   assertEquals(lacking([card], []), [`not-in-qemu ${first}`]);
   assertEquals(lacking([first]), [`not-in-qemu ${card}`]);
 });
+
+Deno.test("comparePresence() finds a CD drive without an id, whatever lies in it", () => {
+  const words = ["-device", "scsi-cd,drive=cdrom1"];
+  const node = "driver=raw,node-name=cdrom1,file.driver=file,file.filename=/i";
+  const { kvmCmd, ...rest } = runtime({});
+  const file = { ...rest, kvmCmd: [...kvmCmd, "-blockdev", node, ...words] };
+  const lacking = (qdev: string) => {
+    const block = [backend(0, { qdev, nodeName: "medium-cdrom1-a" })];
+    const qemu = { deviceIds: new Set<string>(), block };
+    return comparePresence(file, qemu, instancePaths("/run/g", "vm1"))
+      .map(({ device }) => device?.id);
+  };
+  assertEquals(lacking("/machine/peripheral-anon/device[0]"), []);
+  assertEquals(lacking("/machine/peripheral-anon/device[1]"), ["cdrom1"]);
+});

@@ -186,6 +186,9 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
     assertEquals([floppy.source, floppy.tray, floppy.status], [
       ...[flop, null, "ok"],
     ]);
+    // Without a name only the presence of the drives is asked.
+    const { json: { instances } } = await tool(vm, "list");
+    assertEquals([instances.length, instances[0].attention], [1, []]);
     await verified(vm);
   });
 
