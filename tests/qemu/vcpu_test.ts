@@ -254,7 +254,7 @@ const tools = await testTools();
 // back.
 for (const [number, release] of tools.qemus.entries()) {
   Deno.test(`QEMU ${release.name}: processors, the tool killed`, async (t) => {
-    const extraArgs = ["--smp", `maxcpus=${FULL ? 128 : 48}`];
+    const extraArgs = ["--smp", `maxcpus=${FULL ? 250 : 48}`];
     const machine = { release, tools, extraArgs };
     await using bench = await KillBench.open(machine);
     let count = 1;
