@@ -62,6 +62,19 @@ function unknownVm(): VmState {
   return { ...before, files };
 }
 
+Deno.test("durable() reads a call that strace tells in two parts", () => {
+  const at = (rest: string) =>
+    `7 write(3</run/vm1.journal>, "x", 1) = 1\n${rest}`;
+  const synced = at(
+    "7 fdatasync(3</run/vm1.journal> <unfinished ...>\n" +
+      '8 openat(AT_FDCWD</>, "a", O_RDONLY) = 4</a>\n' +
+      "7 <... fdatasync resumed>) = 0\n",
+  );
+  assertEquals(durable(synced).faults, []);
+  const open = at("8 fdatasync(3</run/vm1.journal>) = 0\n");
+  assertMatch(durable(open).faults.join(), /is not synced at once/);
+});
+
 Deno.test("each change puts on the disk what a crash must not lose", async (t) => {
   await using vm = await Version1Vm.open();
   for (const name of names()) {

@@ -64,6 +64,17 @@ function eventOf(line: string): Event[] {
   return made(/^\d+<([^>]*)>/.exec(args)?.[1] ?? "");
 }
 
+/**
+ * The calls of one thread, each in one line. strace writes a call in two parts
+ * if a line of another thread comes between.
+ */
+function callsOf(log: string, pid: string): string[] {
+  return log.split("\n").filter((line) => line.startsWith(`${pid} `))
+    .join("\n")
+    .replaceAll(/ <unfinished \.\.\.>\n\d+ +<\.\.\. \w+ resumed>/g, "")
+    .split("\n");
+}
+
 function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
@@ -141,8 +152,7 @@ export interface Durable {
  */
 export function durable(log: string): Durable {
   const [pid = ""] = log.split(" ");
-  const events = log.split("\n").filter((line) => line.startsWith(`${pid} `))
-    .flatMap(eventOf);
+  const events = callsOf(log, pid).flatMap(eventOf);
   const counts: Record<string, number> = {};
   for (const { call, path } of events) {
     const [, ending] = /\.(runtime|journal|json)$/.exec(path) ?? [];
