@@ -255,7 +255,14 @@ const tools = await testTools();
 for (const [number, release] of tools.qemus.entries()) {
   Deno.test(`QEMU ${release.name}: processors, the tool killed`, async (t) => {
     const extraArgs = ["--smp", `maxcpus=${FULL ? 250 : 48}`];
-    const machine = { release, tools, extraArgs };
+    // A guest needs memory for each processor that it may get.
+    const memoryMiB = FULL ? 512 : undefined;
+    const machine = {
+      release,
+      tools,
+      extraArgs,
+      ...memoryMiB && { memoryMiB },
+    };
     await using bench = await KillBench.open(machine);
     let count = 1;
     for (const by of [1, -1]) {
