@@ -131,7 +131,7 @@ export function mtuOf(name: string): number | undefined {
 
 async function shown(args: readonly string[]): Promise<unknown[]> {
   const program = tcPath();
-  if (program === undefined) return [];
+  if (program === undefined) throw noTc();
   const text = await runCommand(program, { args, timeoutMs: TC_TIMEOUT_MS });
   const value: unknown = text === "" ? [] : JSON.parse(text);
   return Array.isArray(value) ? value : [];
@@ -148,38 +148,77 @@ function numberAt(value: unknown, key: string): number | undefined {
   return undefined;
 }
 
-/** The rates of a tap; null: no limit. */
-export interface LiveRates extends Pick<TapRates, "in"> {
-  /** Missing where the tap has a policer and tc does not tell its rate. */
-  readonly out?: number | null;
+/** Bytes a second; null: no limit; `unknown`: tc was not asked, or fails. */
+export type LiveRate = number | null | "unknown";
+
+/** The rates of a tap. */
+export interface LiveRates {
+  /** Towards the guest. */
+  readonly in: LiveRate;
+  /** From the guest; older releases of tc do not tell the rate of a policer. */
+  readonly out: LiveRate;
 }
 
-/** Looks which rates a tap has. */
+/** The rates of a tap about which tc was not asked, or does not answer. */
+const UNKNOWN: LiveRates = { in: "unknown", out: "unknown" };
+
+function showQdiscs(tap: string): Promise<unknown[]> {
+  return shown(["-j", "qdisc", "show", "dev", tap]);
+}
+
+/** What tc tells; undefined: it is missing, or fails. */
+async function told(
+  looked: Promise<unknown[]>,
+): Promise<unknown[] | undefined> {
+  try {
+    return await looked;
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    return undefined;
+  }
+}
+
+/** Looks which rates a tap has; a tc that fails is no fault of the tap. */
 export async function ratesOf(tap: string): Promise<LiveRates> {
-  const qdiscs = await shown(["-j", "qdisc", "show", "dev", tap]);
+  const qdiscs = await told(showQdiscs(tap));
+  if (qdiscs === undefined) return UNKNOWN;
   const kindOf = (one: unknown) => (one as { readonly kind?: unknown })?.kind;
   const tbf = qdiscs.find((one) => kindOf(one) === "tbf");
-  const towards = tbf === undefined ? null : numberAt(tbf, "rate") ?? null;
+  const towards = tbf === undefined ? null : numberAt(tbf, "rate") ?? "unknown";
   if (!qdiscs.some((one) => kindOf(one) === "ingress")) {
     return { in: towards, out: null };
   }
-  const filters = await shown(["-j", "filter", "show", "dev", tap, "ingress"]);
-  if (filters.length === 0) return { in: towards, out: null };
-  const out = numberAt(filters, "rate");
-  return out === undefined ? { in: towards } : { in: towards, out };
+  const filters = await told(
+    shown(["-j", "filter", "show", "dev", tap, "ingress"]),
+  );
+  if (filters?.length === 0) return { in: towards, out: null };
+  return { in: towards, out: numberAt(filters, "rate") ?? "unknown" };
 }
 
+/** Whether the rates of both are the same. */
+export function sameRates(one: TapRates, other: TapRates): boolean {
+  return one.in === other.in && one.out === other.out;
+}
+
+/** No limit in either direction. */
+export const NO_RATES: TapRates = { in: null, out: null };
+
 /**
- * Sets a tap; may be repeated.
+ * Sets a tap; may be repeated. Where its rates stay, tc is not asked.
  *
+ * @param from the rates that it has
  * @throws {HotplugError} `host-error`
  */
-export async function tuneTap(tap: string, to: TapTuning): Promise<void> {
+export async function tuneTap(
+  tap: string,
+  to: TapTuning,
+  from: TapRates,
+): Promise<void> {
   if (to.mtu !== null && mtuOf(tap) !== to.mtu) {
     await ip(["link", "set", "dev", tap, "mtu", String(to.mtu)]);
   }
-  if (to.in === null && to.out === null && tcPath() === undefined) return;
-  const qdiscs = await shown(["-j", "qdisc", "show", "dev", tap]);
+  if (sameRates(from, to)) return;
+  const qdiscs = await showQdiscs(tap);
   const has = (kind: string) =>
     qdiscs.some((one) => (one as { readonly kind?: unknown })?.kind === kind);
   await tc([
@@ -193,13 +232,21 @@ export async function tuneTap(tap: string, to: TapTuning): Promise<void> {
   ]);
 }
 
-/** What a tap is set to; `unknown`: a rate that tc does not tell. */
-export interface LiveTuning extends Omit<TapTuning, "out"> {
-  readonly out: number | null | "unknown";
+/** What a tap is set to. */
+export interface LiveTuning extends LiveRates {
+  /** In bytes; null: the tap does not exist. */
+  readonly mtu: number | null;
 }
 
-/** Looks what a tap is set to. */
-export async function readTuning(tap: string): Promise<LiveTuning> {
-  const { in: towards, out = "unknown" } = await ratesOf(tap);
-  return { mtu: mtuOf(tap) ?? null, in: towards, out };
+/**
+ * Looks what a tap is set to.
+ *
+ * @param hasRates whether tc is asked; else the rates are unknown
+ */
+export async function readTuning(
+  tap: string,
+  { hasRates }: { readonly hasRates: boolean },
+): Promise<LiveTuning> {
+  const rates = hasRates ? await ratesOf(tap) : UNKNOWN;
+  return { mtu: mtuOf(tap) ?? null, ...rates };
 }

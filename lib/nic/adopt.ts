@@ -146,10 +146,12 @@ function ratesSteps(
   if (uuid === undefined || tap === undefined || "why" in tap) return [];
   const own = toNote(noted, process);
   const { rateIn, rateOut } = notesOf({ own }, uuid);
-  const { in: towards = null, out = rateOut ?? null } = tap.rates ?? {};
-  const notes = tap.rates === undefined
-    ? { rateIn, rateOut }
-    : { rateIn: rateFor(towards), rateOut: rateFor(out) };
+  const { in: towards = "unknown", out = "unknown" } = tap.rates ?? {};
+  // The note stays where the tap does not tell.
+  const notes = {
+    rateIn: towards === "unknown" ? rateIn : rateFor(towards),
+    rateOut: out === "unknown" ? rateOut : rateFor(out),
+  };
   return noteSteps({ own }, { uuid, notes });
 }
 

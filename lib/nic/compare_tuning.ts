@@ -9,7 +9,9 @@ import { propertiesIn } from "../device/properties.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import {
   type LiveTuning,
+  NO_RATES,
   readTuning,
+  sameRates,
   type TapTuning,
 } from "../host/tap_tuning.ts";
 import { interfaceExists } from "../host/tap.ts";
@@ -44,8 +46,11 @@ export async function readTunings(
   for (const nic of facts.content.runtime.nics) {
     const { id = "" } = nic.hvinfo;
     const tap = netdevOf(facts.qemu, id)?.facts.tap;
-    if (tap === undefined || tuningFor(facts, nic) === undefined) continue;
-    if (interfaceExists(tap)) found.set(id, await readTuning(tap));
+    const recorded = tuningFor(facts, nic);
+    if (tap === undefined || recorded === undefined) continue;
+    if (!interfaceExists(tap)) continue;
+    const hasRates = !sameRates(recorded, NO_RATES);
+    found.set(id, await readTuning(tap, { hasRates }));
   }
   return found;
 }
@@ -65,22 +70,26 @@ export function tuningDifference(
     ...recorded,
     mtu: recorded.mtu ?? live.mtu,
     // What tc does not tell is not compared.
-    out: live.out === "unknown" ? "unknown" : recorded.out,
+    in: live.in === "unknown" ? live.in : recorded.in,
+    out: live.out === "unknown" ? live.out : recorded.out,
   };
   if (
     all.mtu === live.mtu && all.in === live.in && all.out === live.out
   ) return [];
+  const rates = sameRates(recorded, NO_RATES) ? [] : [
+    ...["--rate-in", String(recorded.in ?? 0)],
+    ...["--rate-out", String(recorded.out ?? 0)],
+  ];
   const { paths } = facts;
   const words = [
     ...(recorded.mtu === null ? [] : ["--mtu", String(recorded.mtu)]),
-    ...["--rate-in", String(recorded.in ?? 0)],
-    ...["--rate-out", String(recorded.out ?? 0)],
+    ...rates,
   ];
   return [{
     code: "tap-settings",
     device: nameOfEntry(nic),
     message: `${titleOf(nic)} is recorded with ${
-      tuningText({ ...recorded, mtu: all.mtu })
+      tuningText(all)
     }, but its tap has ${tuningText(live)}`,
     hint: `to set the recorded values, run: ${
       commandLine(paths, "nic", "modify", paths.name, id, ...words)

@@ -206,6 +206,8 @@ export async function readNicModifyFacts(
   const hasMtu = entry !== undefined &&
     (notes.mtu !== undefined ||
       propertiesIn(NIC_PROPERTIES, entry).mtu !== null);
+  const hasRates = [rateIn, rateOut, notes.rateIn, notes.rateOut]
+    .some((one) => one !== undefined);
   const isTuned = hasMtu ||
     [rateIn, rateOut, mtu].some((one) => one !== undefined);
   const rates = { rateIn, rateOut, mtu };
@@ -218,7 +220,9 @@ export async function readNicModifyFacts(
       ? await cutsOf(there, placeOf(recordedNic(entry), noted))
       : [],
     bridge: isThere ? bridgeOf(there) : undefined,
-    tuning: isThere && isTuned ? await readTuning(there) : undefined,
+    tuning: isThere && isTuned
+      ? await readTuning(there, { hasRates })
+      : undefined,
     modelHas: await readModel(driver, entry, world),
   };
 }

@@ -11,6 +11,7 @@ import { titleOf } from "../device/select.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
+import { sameRates } from "../host/tap_tuning.ts";
 import {
   refuseFixedBus,
   refuseImpossible,
@@ -251,12 +252,23 @@ function tuneSteps(
   if (tap === undefined || tuning === undefined || !(isAsked || isMoved)) {
     return [...move];
   }
-  const out = tuning.out === "unknown" ? was.rateOut ?? null : tuning.out;
-  const from = { ...tuning, out, mtu: was.mtu ?? tuning.mtu };
+  const { in: rateIn, out: rateOut } = tuningOf(was);
+  // What tc does not tell is as it was recorded.
+  const from = {
+    mtu: was.mtu ?? tuning.mtu,
+    in: tuning.in === "unknown" ? rateIn : tuning.in,
+    out: tuning.out === "unknown" ? rateOut : tuning.out,
+  };
   const to = tuningOf(wanted);
+  if (tuning.in === "unknown" && !sameRates(from, to)) {
+    throw unsupported(
+      `Cannot change the rates of the NIC: tc does not tell which rates ${tap} has`,
+      `to see why, run: tc qdisc show dev ${tap}`,
+    );
+  }
   const free = was.mtu === undefined ? null : bridgeState?.mtu ?? 1500;
   const whole = { ...to, mtu: to.mtu ?? free };
-  const isSet = whole.in === tuning.in && whole.out === out &&
+  const isSet = sameRates(whole, from) &&
     (whole.mtu === null || whole.mtu === tuning.mtu);
   if (isSet && !isMoved) return [...move];
   const kind = "tune-tap" as const;

@@ -31,7 +31,7 @@ import {
   word,
 } from "../state/value_check.ts";
 import { unlessRefused } from "../sys/errno.ts";
-import { tuneTap } from "../host/tap_tuning.ts";
+import { NO_RATES, tuneTap } from "../host/tap_tuning.ts";
 import { tuning } from "./tune_step.ts";
 import { attachment } from "./attach_step.ts";
 import { BACK_TAP, foundTap, SEQ, tapForm } from "./tap_steps.ts";
@@ -114,7 +114,9 @@ async function putBack(
   }
   for (const name of names.vhost) world.keepFd(name, openVhostNet());
   await joinNetwork(made.name, back.attachment);
-  if (back.tuning !== undefined) await tuneTap(made.name, back.tuning);
+  if (back.tuning !== undefined) {
+    await tuneTap(made.name, back.tuning, NO_RATES);
+  }
   for (const name of [...names.tap, ...names.vhost]) await give(world, name);
   await world.qmp.execute("netdev_add", netdevArguments({ id, queues, vhost }));
   if (made.name === name || file === undefined) return;

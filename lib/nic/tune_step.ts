@@ -7,9 +7,12 @@
 import { FOR_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import {
+  type LiveRate,
   type LiveTuning,
   mtuOf,
+  NO_RATES,
   ratesOf,
+  sameRates,
   type TapTuning,
   tuneTap,
 } from "../host/tap_tuning.ts";
@@ -48,39 +51,47 @@ function nameOf(tap: TapName, world: World): string | undefined {
     : world.values.get(TAP_VALUE);
 }
 
-/** What a tuning says, for a person. */
+/** What is known of a tuning, for a person. */
 export function tuningText({ mtu, in: towards, out }: LiveTuning): string {
-  const rate = (one: number | null | "unknown") =>
-    typeof one === "number" ? `${typedSize(one)}/s` : one ?? "unlimited";
+  const rate = (where: string, one: LiveRate) =>
+    one === "unknown"
+      ? []
+      : [`${where} ${one === null ? "unlimited" : `${typedSize(one)}/s`}`];
   return [
     ...(mtu === null ? [] : [`MTU ${mtu}`]),
-    `to the guest ${rate(towards)}`,
-    `from the guest ${rate(out)}`,
+    ...rate("to the guest", towards),
+    ...rate("from the guest", out),
   ].join(", ");
 }
 
-async function isTuned(tap: string, to: TapTuning): Promise<boolean> {
+async function isTuned(
+  tap: string,
+  { from, to }: Pick<TuneTapStep, "from" | "to">,
+): Promise<boolean> {
   if (to.mtu !== null && mtuOf(tap) !== to.mtu) return false;
+  if (sameRates(from ?? NO_RATES, to)) return true;
   const now = await ratesOf(tap);
-  return now.in === to.in && (now.out === undefined || now.out === to.out);
+  return (["in", "out"] as const)
+    .every((key) => now[key] === "unknown" || now[key] === to[key]);
 }
 
 /** The step on a tap's MTU and rates. */
 export const TUNE_TAP_STEP = defineStep({
   check: checkTuneTap,
   traits: ({ from }) => from === null ? FOR_QEMU : ON_NODE,
-  async do({ tap, to }, world) {
-    await tuneTap(nameOf(tap, world) ?? world.value(TAP_VALUE), to);
+  async do({ tap, from, to }, world) {
+    const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
+    await tuneTap(name, to, from ?? NO_RATES);
   },
-  async undo({ tap, from }, world) {
+  async undo({ tap, from, to }, world) {
     const name = nameOf(tap, world);
     if (from === null || name === undefined || !interfaceExists(name)) return;
-    await tuneTap(name, from);
+    await tuneTap(name, from, to);
   },
-  async confirm({ tap, to }, world) {
+  async confirm({ tap, from, to }, world) {
     const name = nameOf(tap, world);
     if (name === undefined || !interfaceExists(name)) return false;
-    return await isTuned(name, to);
+    return await isTuned(name, { from, to });
   },
   describe: ({ from, to }) => ({
     step: "set MTU and rates of the tap",

@@ -34,6 +34,12 @@ Deno.test("tuningDifference() tells both values, and the command that mends it",
     "NIC 0 is recorded with MTU 1500, to the guest 64k/s, from the guest unlimited, but its tap has MTU 1500, to the guest unlimited, from the guest unlimited",
     `${SET} --rate-in 65536 --rate-out 0`,
   ]]);
+  // Where no rate is recorded, tc is not asked.
+  const unknown = { in: "unknown", out: "unknown" } as const;
+  assertEquals(told({ mtu: 9000 }, { mtu: 1500, ...unknown }), [[
+    "NIC 0 is recorded with MTU 9000, but its tap has MTU 1500",
+    `${SET} --mtu 9000`,
+  ]]);
   const [one] = told({ rateOut: 65536, mtu: 9000 }, { ...free, out: 5000 });
   assertEquals(one?.[1], `${SET} --mtu 9000 --rate-in 0 --rate-out 65536`);
 });
@@ -48,6 +54,10 @@ Deno.test("tuningDifference() compares each value", () => {
   // What tc does not tell is not compared.
   assertEquals(told(note, { ...live, out: "unknown" }), []);
   assertEquals(told(note, { ...live, out: "unknown", in: 7000 }).length, 1);
+  assertEquals(told(note, { ...live, in: "unknown" }), []);
+  const unknown = { in: "unknown", out: "unknown" } as const;
+  assertEquals(told(note, { ...live, ...unknown }), []);
+  assertEquals(told(note, { ...unknown, mtu: 7000 }).length, 1);
 });
 
 Deno.test("tuningDifference() says nothing of a tap that was never set", () => {

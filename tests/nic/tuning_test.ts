@@ -101,7 +101,8 @@ Deno.test("planNicModify() sets rates in place, and knows the way back", () => {
   const plan = planOf(modify({ rateIn: 5000, rateOut: null }));
   assertEquals(stepNames(plan), ["tune-tap", "own-record"]);
   assertEquals(stepOf(plan, "tune-tap"), {
-    ...{ kind: "tune-tap", tap: "tap0", from: TUNING },
+    ...{ kind: "tune-tap", tap: "tap0" },
+    from: { mtu: 1500, in: null, out: null },
     to: { mtu: null, in: 5000, out: null },
   });
   const noted = { own: own({ rateIn: 5000 }) };
@@ -109,6 +110,24 @@ Deno.test("planNicModify() sets rates in place, and knows the way back", () => {
   assertEquals(modify({ rateIn: 5000 }, noted, now).steps, []);
   // Somebody ended it past us: what is asked is set again.
   assertEquals(stepNames(modify({ rateIn: 5000 }, noted)), ["tune-tap"]);
+});
+
+Deno.test("planNicModify() changes no rate that it cannot look at", () => {
+  const unknown = { mtu: 1400, in: "unknown", out: "unknown" } as const;
+  const noted = { own: own({ rateIn: 5000 }) };
+  const down = planOf(modify({ linkState: "down" }, noted, unknown));
+  assertEquals(stepNames(down), ["set_link", "own-record"]);
+  assertEquals(modify({ rateIn: 5000 }, noted, unknown).steps, []);
+  const error = planRefusal(
+    "unsupported",
+    { ...nicModifyFacts({ nics: [nic(0, 13)], ...noted }), tuning: unknown },
+    (facts) =>
+      planNicModify({
+        ...{ kind: "nic-modify", instance: "vm1", device: "0" },
+        changes: { rateIn: null },
+      }, facts),
+  );
+  assertStringIncludes(error.message, "tc does not tell which rates tap0 has");
 });
 
 Deno.test("planNicModify() plugs a virtio card anew for another MTU", () => {

@@ -177,8 +177,13 @@ Deno.test("planAdopt() notes the rates of a tap", () => {
   assertEquals(rateNotes({ in: rateIn, out: rateOut }), both);
   assertEquals(rateNotes({ in: rateIn, out: null }), { kind: "nic", rateIn });
   // tc does not tell the rate of the policer: it is that of the note.
-  assertEquals(rateNotes({ in: rateIn }, { rateOut }), both);
+  assertEquals(rateNotes({ in: rateIn, out: "unknown" }, { rateOut }), both);
   assertEquals(rateNotes({ in: null, out: null }, { rateIn }), null);
+  // Nor any rate, if it fails.
+  assertEquals(
+    rateNotes({ in: "unknown", out: "unknown" }, { rateIn, rateOut }),
+    "as it is",
+  );
   // No note can have it.
   assertEquals(rateNotes({ in: 1e15, out: 0 }), "as it is");
 });

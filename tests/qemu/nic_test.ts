@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import { interfaces, keptFdNames, snapshot } from "../lab/snapshot.ts";
-import { tool } from "../lab/tool.ts";
+import { EXECUTABLE, tool, toolBy } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
 
 const UUID = "a0000001-1111-4111-8111-000000000001";
@@ -244,6 +244,26 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       assertEquals([faster.status, faster.json.changed], [0, true]);
       assertEquals([faster.json.device.tap, await rateOf(tap)], [tap, 2 ** 20]);
       assertEquals((await modify("--rate-in", "1M")).json.changed, false);
+      for (const program of ["/bin/false", "/dev/null"]) {
+        const place = `mount --bind ${program} $(command -v tc) && exec "$@"`;
+        const withoutTc = toolBy([
+          ...["unshare", "--mount", "sh", "-c", place, "sh", EXECUTABLE],
+        ]);
+        const listed = await withoutTc(vm, "list", vm.name);
+        assertEquals(listed.json.devices[0].status, "ok", listed.stdout);
+        const down = await withoutTc(
+          vm,
+          ...["nic", "modify", vm.name, "0", "--link-state", "down"],
+        );
+        assertEquals([down.status, down.stderr], [0, ""], down.stdout);
+        const none = await withoutTc(
+          vm,
+          ...["nic", "modify", vm.name, "0", "--rate-in", "0"],
+        );
+        assertEquals(none.json.error.code, "unsupported", none.stdout);
+        assertEquals(await rateOf(tap), 2 ** 20);
+      }
+      assertEquals((await modify("--link-state", "up")).status, 0);
       await host("tc", "qdisc", "del", "dev", tap, "root");
       const { status, differences: [found] } = await device();
       assertEquals([status, found.code], ["differs", "tap-settings"]);
