@@ -85,8 +85,12 @@ function noTc(): HotplugError {
   );
 }
 
+/** What tc says of a kind that the kernel does not know. */
+const IS_LACKING =
+  /qdisc kind is unknown|classifier not found|Failed to load TC action module|RTNETLINK answers: (?:No such file or directory|Operation not supported)/;
+
 /**
- * Why this node's kernel cannot limit traffic so, undefined if it can. It is
+ * Why this node cannot limit traffic so, undefined if it can. It is
  * tried on the loopback device of a new network namespace, which ends with the
  * program.
  */
@@ -117,7 +121,9 @@ export async function ratesFault(
       });
     } catch (error) {
       if (!(error instanceof HotplugError)) throw error;
-      return `this node's kernel lacks ${lack}`;
+      return IS_LACKING.test(error.message)
+        ? `this node's kernel lacks ${lack}`
+        : error.message;
     }
   }
   return undefined;

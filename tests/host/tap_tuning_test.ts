@@ -1,5 +1,5 @@
 /** The rates of a tap, where tc is missing or fails. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { findProgram } from "../../lib/host/network.ts";
 import { present } from "../support/facts.ts";
 
@@ -91,4 +91,21 @@ Deno.test("tuneTap() asks tc only about other rates", async () => {
     const { error = "" } = await tune({ mtu, ...to }, from);
     assertStringIncludes(error, "Cannot open netlink socket");
   }
+});
+
+Deno.test("ratesFault() tells a lacking module from another fault", async () => {
+  const call = "it.ratesFault({ in: 65536, out: null })";
+  using lacking = failingTc("Error: Specified qdisc kind is unknown.");
+  assertEquals(await called(call, lacking.path), {
+    value: "this node's kernel lacks the tbf qdisc (module sch_tbf)",
+  });
+  using other = failingTc("Cannot open netlink socket");
+  const { value } = await called(call, other.path);
+  assertMatch(
+    String(value),
+    / failed \(exit code 2\): Cannot open netlink socket$/,
+  );
+  assertEquals(await called(call, "/dev/null"), {
+    value: "iproute2 is missing: no program tc",
+  });
 });
