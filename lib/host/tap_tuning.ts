@@ -139,8 +139,14 @@ async function shown(args: readonly string[]): Promise<unknown[]> {
   const program = tcPath();
   if (program === undefined) throw noTc();
   const text = await runCommand(program, { args, timeoutMs: TC_TIMEOUT_MS });
-  const value: unknown = text === "" ? [] : JSON.parse(text);
-  return Array.isArray(value) ? value : [];
+  if (text === "") return [];
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch (error) {
+    const message = `${program} ${args.join(" ")} is not JSON: ${text}`;
+    throw new HotplugError("host-error", message, { cause: error });
+  }
 }
 
 /** A number that stands under this key, wherever; undefined: none does. */

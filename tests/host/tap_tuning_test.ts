@@ -36,10 +36,11 @@ async function called(
   return JSON.parse(text ?? "");
 }
 
-/** A tc that fails, until it is disposed. */
-function failingTc(says: string) {
+/** A tc that says this and ends, until it is disposed. */
+function failingTc(says: string, status = 2) {
   const path = Deno.makeTempFileSync();
-  Deno.writeTextFileSync(path, `#!/bin/sh\necho '${says}' >&2\nexit 2\n`);
+  const script = `#!/bin/sh\necho '${says}' >&2\nexit ${status}\n`;
+  Deno.writeTextFileSync(path, script);
   Deno.chmodSync(path, 0o755);
   return { path, [Symbol.dispose]: () => Deno.removeSync(path) };
 }
@@ -54,6 +55,8 @@ Deno.test("ratesOf() knows nothing where tc is missing or fails", async () => {
   using tc = failingTc("Cannot open netlink socket");
   assertEquals(await called(call, tc.path), { value: UNKNOWN });
   assertEquals(await called(call, "/dev/null"), { value: UNKNOWN });
+  using odd = failingTc("no JSON", 0);
+  assertEquals(await called(call, odd.path), { value: UNKNOWN });
 });
 
 Deno.test("ratesOf() does not guess a policer of which tc tells nothing", async () => {
