@@ -32,13 +32,10 @@ function sourceOf({ source, live_source: live }: DeviceView): string {
 
 const CDS: readonly string[] = ["scsi-cd", "ide-cd"];
 
-/** Where its data is, and how it behaves; falsy parts are left out. */
-export function diskDetails(device: DeviceView): unknown[] {
-  const { source, size_bytes: size, driver, migratable } = device;
-  const tray = device.tray;
-  const trayText = (tray === "open" || tray === "locked") && `tray ${tray}`;
-  if (!source && size === 0) return ["no medium", driver, trayText];
-  const limits = limitsOf(device);
+/** What it is and where its data is; of a drive without a medium, that. */
+function contentOf(device: DeviceView): unknown[] {
+  const { source, size_bytes: size, driver } = device;
+  if (!source && size === 0) return ["no medium", driver];
   return [
     sourceOf(device),
     shortSize(size),
@@ -47,10 +44,19 @@ export function diskDetails(device: DeviceView): unknown[] {
     // No guest writes to a CD-ROM.
     device.read_only && !CDS.includes(driver ?? "") && "read-only",
     ...settingsOf(device),
+  ];
+}
+
+/** Where its data is, and how it behaves; falsy parts are left out. */
+export function diskDetails(device: DeviceView): unknown[] {
+  const { tray, migratable } = device;
+  const limits = limitsOf(device);
+  return [
+    ...contentOf(device),
     limits && `limits: ${limits}`,
     device.limit_group && `limit-group ${device.limit_group}`,
     ...propertiesOf(device),
-    trayText,
+    (tray === "open" || tray === "locked") && `tray ${tray}`,
     migratable === false && "Ganeti cannot start it",
   ];
 }

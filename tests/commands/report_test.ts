@@ -382,6 +382,13 @@ Deno.test("detailsOf() tells how a disk behaves where a start would not", () => 
     [{ read_only: true }, `${where}, read-only`],
     [{ read_only: true, driver: "scsi-cd" }, where.replace(/d$/, "scsi-cd")],
     [{ source: null, size_bytes: 0 }, "no medium, d"],
+    [
+      {
+        ...{ source: null, size_bytes: 0, serial: "CDS", bootindex: 12 },
+        ...{ limits: { iops: 50 }, tray: "open", migratable: false },
+      },
+      "no medium, d, limits: iops 50, serial CDS, bootindex 12, tray open, Ganeti cannot start it",
+    ],
     [{ source: "", size_bytes: 1 }, "1 B, raw, d"],
     [{ size_bytes: null }, "/srv/new.img, raw, d"],
     [{ size_bytes: 0 }, "/srv/new.img, 0 B, raw, d"],
