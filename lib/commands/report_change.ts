@@ -128,7 +128,10 @@ function adoptedText({ adopted }: Adoption, instance: string): string[] {
 
 function remainingText(adoption: Adoption | undefined): string[] {
   const remaining = adoption?.remaining ?? [];
-  return remaining.map(({ message }) => `Left alone: ${message}`);
+  return remaining.flatMap(({ message, hint }) => [
+    `Left alone: ${message}`,
+    ...hint === null ? [] : [`  ${hint}`],
+  ]);
 }
 
 function planText(

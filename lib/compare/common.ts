@@ -11,10 +11,12 @@ import type { EngineStep } from "../engine/steps.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
+import type { QemuFacts } from "../plan/facts.ts";
 import { repairPlan } from "../plan/finding.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { allStrays, isLater } from "../plan/strays.ts";
+import { fdsetIn } from "../qmp/block_queries.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -50,6 +52,16 @@ export function leftoverDifferences(
   }));
 }
 
+/**
+ * Whether QEMU tells which file a disk has open: not if it was passed as an fd
+ * and QEMU holds that fd no longer.
+ */
+function isFileTold({ block, fdsets }: QemuFacts, id: string): boolean {
+  const set = fdsetIn(backendOf(block, id)?.file ?? "");
+  return set === undefined ||
+    fdsets.some((one) => one.id === set && one.fds > 0);
+}
+
 /** Devices that nothing records: a guest has them. */
 function unrecorded(
   { qemu, content, paths }: WholeFacts,
@@ -70,6 +82,14 @@ function unrecorded(
     ...told,
   ]);
   const name = (id: string) => ({ index: null, uuid: null, id });
+  const adopt = (...options: string[]) =>
+    commandLine(paths, "adopt", paths.name, ...options);
+  const recording = (id: string) =>
+    isFileTold(qemu, id)
+      ? `. To record it, run: ${adopt()}`
+      : `, and QEMU does not tell which file it has open. To see whether adopt can prove the file, run: ${
+        adopt("--dry-run")
+      }`;
   const isDiskOrNic = (id: string) =>
     backendOf(qemu.block, id) !== undefined || netdevOf(qemu, id) !== undefined;
   return [
@@ -78,9 +98,7 @@ function unrecorded(
       device: { kind, ...name(id) },
       message: `QEMU has ${
         titleOf(kind)
-      } ${id}, but the runtime file does not record it. To record it, run: ${
-        commandLine(paths, "adopt", paths.name)
-      }`,
+      } ${id}, but the runtime file does not record it${recording(id)}`,
       hint: `to remove it, run: ${
         commandLine(paths, kind, "remove", paths.name, id, "--force")
       }`,
@@ -94,7 +112,7 @@ function unrecorded(
         message:
           `QEMU has a ${driver} ${id}, but the runtime file does not record it`,
         hint: isDiskOrNic(id)
-          ? commandLine(paths, "adopt", paths.name)
+          ? adopt(...isFileTold(qemu, id) ? [] : ["--dry-run"])
           : NOT_KEPT,
       })),
   ];

@@ -85,7 +85,7 @@ function isOnlyTaker(
  * inodes.
  */
 const EXCHANGED =
-  "QEMU has two images of the same size open, and the path was changed after the VM was started, so it may lead to the wrong one: remove the disk in QEMU by hand, and add it with disk add";
+  "QEMU has two images of the same size open, and the path was changed after the VM was started, so it may lead to the wrong one";
 
 /** The proof from the node's own data. */
 function direct(

@@ -29,6 +29,7 @@ import {
 } from "../plan/adoption.ts";
 import { givesBootIndex } from "../plan/boot.ts";
 import { readProperties } from "../plan/live_properties.ts";
+import { commandLine } from "../state/instance.ts";
 import { vcpusIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { toNote } from "../engine/own_facts.ts";
@@ -170,6 +171,18 @@ function notMigratable(title: string, why: string | undefined): Remark[] {
   return [remark("not-migratable", message)];
 }
 
+/** The way on for a disk of which nothing proves which file it has open. */
+function addedAnew(
+  { paths }: AdoptFacts,
+  id: string,
+  options: readonly string[],
+): string {
+  const remove = ["disk", "remove", paths.name, id, ...options];
+  return `to have it recorded, remove it and add it again with disk add. To remove it, run: ${
+    commandLine(paths, ...remove)
+  }`;
+}
+
 /** A recorded disk with its data at another place now. */
 function asMoved(
   facts: AdoptFacts,
@@ -178,7 +191,9 @@ function asMoved(
 ): Adopted | Remark {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { source, backend } = disk;
-  if ("why" in source) return left(title, source.why);
+  if ("why" in source) {
+    return left(title, source.why, addedAnew(facts, id, []));
+  }
   if (entry.uri !== null) return left(title, "it is recorded by a URI");
   const { path, resolved, kind } = source;
   const devType = kind === "file" ? "file" : "blockdev";
@@ -241,13 +256,16 @@ function judgeDisk(
       ? asMoved(facts, disk, { entry, title })
       : undefined;
   }
-  const why = obstacle(facts, id) ?? ("why" in source ? source.why : undefined);
-  if (why !== undefined || id === undefined || "why" in source) {
-    return left(title, why ?? "its file or device is not known");
+  const against = obstacle(facts, id);
+  if (against !== undefined || id === undefined) {
+    return left(title, against ?? "it has no device id");
+  }
+  if ("why" in source) {
+    return left(title, source.why, addedAnew(facts, id, ["--force"]));
   }
   const claims = recordedWith(facts, source.identity);
-  const against = conflict(live, disk, claims);
-  if (against !== undefined) return left(title, against);
+  const conflicting = conflict(live, disk, claims);
+  if (conflicting !== undefined) return left(title, conflicting);
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, disk, { id, source, fresh, index })

@@ -170,6 +170,7 @@ function wantedSize(
     const why = "why" in source ? source.why : "its size cannot be read";
     throw refuse(
       `Cannot resize ${title}: the file or device that QEMU has open for it is not known (${why})`,
+      "remove the disk and add it again",
     );
   }
   const size = Math.ceil(source.sizeBytes / SECTOR) * SECTOR;

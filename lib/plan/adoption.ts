@@ -38,8 +38,8 @@ export interface Adopted {
 export type Verdict = Adopted | Remark | undefined;
 
 /** This device is left alone. */
-export function left(title: string, why: string): Remark {
-  return remark("not-adopted", `${title}: ${why}`);
+export function left(title: string, why: string, hint?: string): Remark {
+  return remark("not-adopted", `${title}: ${why}`, { hint });
 }
 
 /**

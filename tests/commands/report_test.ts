@@ -262,7 +262,10 @@ Deno.test("commandUsage() names every option and its examples", () => {
 });
 
 Deno.test("outcomeText() tells what was adopted and what was left", () => {
-  const remaining = [remark("not-adopted", "disk x: it has no device id")];
+  const remaining = [
+    remark("not-adopted", "disk x: it has no device id"),
+    remark("not-adopted", "disk y: its file is not known", { hint: "do so" }),
+  ];
   const about = {
     instance: "vm1",
     action: "adopt" as const,
@@ -279,6 +282,8 @@ Deno.test("outcomeText() tells what was adopted and what was left", () => {
       "Adopted 1 device of vm1",
       `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB, raw, virtio-blk-pci`,
       "Left alone: disk x: it has no device id",
+      "Left alone: disk y: its file is not known",
+      "  do so",
     ],
   );
   assertEquals(

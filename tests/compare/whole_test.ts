@@ -171,6 +171,21 @@ Deno.test("what only QEMU has differs", () => {
   assertEquals(hint, `to remove it, run: kvm-hotplug ${forced}`);
   // Whoever would keep it must not have to search for the command.
   assertMatch(message, /To record it, run: kvm-hotplug adopt vm1$/);
+  // Of a passed fd that QEMU holds no longer adopt may prove nothing.
+  const block = [...compared(SPEC).qemu.block, backend(idOf("disk", 5))];
+  const passed = (fds: number) => {
+    const fdsets = [{ id: 1, opaques: Array(fds).fill("x"), fds }];
+    const qemu = { drivers: ours, block, fdsets };
+    return onlyDifference({ ...SPEC, qemu }).message;
+  };
+  assertMatch(
+    passed(1),
+    /record it\. To record it, run: kvm-hotplug adopt vm1$/,
+  );
+  assertMatch(
+    passed(0),
+    /record it, and QEMU does not tell which file it has open\. To see .*run: kvm-hotplug adopt vm1 --dry-run$/,
+  );
 });
 
 Deno.test("what only QEMU has is adopted if it is a disk or a NIC", () => {
@@ -181,8 +196,10 @@ Deno.test("what only QEMU has is adopted if it is a disk or a NIC", () => {
   };
   const adopt = "kvm-hotplug adopt vm1";
   assertMatch(hint("extra", "virtio-rng-pci"), /^adopt does not record this/);
-  const block = [...given.block, backend("old")];
+  const block = [...given.block, { ...backend("old"), file: "/srv/old" }];
   assertEquals(hint("old", "virtio-blk-pci", { block }), adopt);
+  const passed = { block: [...given.block, backend("old")] };
+  assertEquals(hint("old", "virtio-blk-pci", passed), `${adopt} --dry-run`);
   const netdevs = new Map([...given.netdevs, ["old", { tap: "t", queues: 1 }]]);
   assertEquals(hint("old", "virtio-net-pci", { netdevs }), adopt);
 });

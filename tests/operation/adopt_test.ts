@@ -294,6 +294,13 @@ Deno.test("planAdopt() leaves what is not proven", () => {
   assertMatch(reason({ nics: [liveNic("n", none)] }), /no device id/);
   const unseen = { source: { why: "nobody knows" } };
   assertMatch(reason({ disks: [liveDisk("d", unseen)] }), /nobody knows/);
+  const { remaining } = adoptionOf(
+    adoptFacts({ disks: [liveDisk("d", unseen)] }),
+  );
+  assertMatch(
+    remaining[0]?.hint ?? "",
+    /run: kvm-hotplug disk remove vm1 d --force$/,
+  );
   const tapless = { tap: { why: "no tap" } };
   assertMatch(reason({ nics: [liveNic("n", tapless)] }), /no tap/);
   const silent = { mac: undefined };
@@ -507,7 +514,11 @@ Deno.test("planAdopt() takes a block device only where Ganeti takes one", () => 
 
 Deno.test("planAdopt() leaves a moved disk that is not proven, or a URI", () => {
   const unseen = recordedDisk({ source: { why: "nobody knows" } });
-  assertMatch(reason({ disks: [unseen], moved: true }, DISK_0), /nobody knows/);
+  const moved = { disks: [unseen], moved: true };
+  assertMatch(reason(moved, DISK_0), /nobody knows/);
+  const { remaining } = adoptionOf(adoptFacts(moved, DISK_0));
+  const remove = `kvm-hotplug disk remove vm1 ${idOf("disk", 0)}`;
+  assertEquals(remaining[0]?.hint?.endsWith(`run: ${remove}`), true);
   const [entry, , uri] = disk(0, 12);
   const far = [entry, null, "rbd:pool/d0"] as const;
   assertEquals(uri, null);

@@ -1,6 +1,6 @@
 /** Recording what QEMU has and the runtime file lacks. */
 import { saidIn } from "../support/document.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pause } from "../../lib/sys/pause.ts";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import {
@@ -218,8 +218,11 @@ eachRelease("look-alikes are not adopted", async (vm, t) => {
     const json = done(await tool(vm, "adopt", vm.name));
     assertEquals([json.changed, json.adopted], [false, []]);
     const left = remainders(json).join("\n");
-    assertMatch(left, /disk renamed-e .*same size.*path was changed.*disk add/);
-    assertMatch(left, /disk renamed-f .*same size.*path was changed.*disk add/);
+    assertMatch(left, /disk renamed-e .*same size.*path was changed/);
+    assertMatch(left, /disk renamed-f .*same size.*path was changed/);
+    const hints = json.remaining.map(({ hint }: Doc) => hint).join("\n");
+    const remove = `disk remove ${vm.name} renamed-e --force`;
+    assertStringIncludes(hints, remove);
     assertEquals(await snapshot(vm), now);
   });
 
