@@ -150,7 +150,7 @@ function burstFault(limits: IoLimits, name: RateName): string | undefined {
   if (rate === 0) return `${name}-max needs ${name}`;
   if (burst < rate) return `${name}-max must not be below ${name}`;
   return burst * length > MAX_LIMIT
-    ? `${name}-max is too high for a burst of ${length} s`
+    ? `${name}-max is too high for ${name}-max-length ${length}`
     : undefined;
 }
 

@@ -12,7 +12,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
-import { refuse, type Remark } from "../errors.ts";
+import { type HotplugError, refuse, type Remark } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import { absence } from "../plan/compare_entry.ts";
 import {
@@ -57,6 +57,29 @@ import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 import { type DiskNotes, diskNotes } from "./note.ts";
 
+/** The refusal of limits of which only some were given now. */
+function unfit(
+  fault: string,
+  limits: IoLimits,
+  change: IoLimits,
+): HotplugError {
+  const words = fault.split(" ");
+  const kept = LIMIT_NAMES.filter((name) =>
+    words.includes(name) && change[name] === undefined &&
+    limits[name] !== undefined
+  );
+  const told = kept.map((name) => `; ${name} is kept: it is ${limits[name]}`);
+  const ways = kept.map((name) =>
+    name.endsWith("-max")
+      ? `--${name} N, or --${name} 0 to remove it`
+      : `--${name} N`
+  ).join(", ");
+  return refuse(
+    `Cannot set these limits: ${fault}${told.join("")}`,
+    kept.length > 0 ? `to change it, too, add ${ways}` : undefined,
+  );
+}
+
 /**
  * All limits after a change.
  *
@@ -68,7 +91,7 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   if (fault === undefined) return limits;
   const both = fault.startsWith("bps") ? "bps" : "iops";
   if (exclusiveFault(limits) === undefined) {
-    throw refuse(`Cannot set these limits: ${fault}`);
+    throw unfit(fault, limits, change);
   }
   throw refuse(
     `Cannot set these limits: ${fault}`,

@@ -119,6 +119,33 @@ Deno.test("planDiskSet() refuses what QEMU would not take together", () => {
     (given) => planDiskSet(request({ "iops-read": 5 }), given),
   );
   assertMatch(error.message, /iops-read/);
+  // What was not given is named with its value.
+  const kept = limited({ iops: 50, "iops-max": 60 });
+  const burst = (limits: IoLimits) => {
+    const { message, hint } = planRefusal(
+      "refused",
+      kept,
+      (given) => planDiskSet(request(limits), given),
+    );
+    return [message, hint];
+  };
+  const cannot = "Cannot set these limits: iops-max must not be below iops";
+  assertEquals(burst({ iops: 77 }), [
+    `${cannot}; iops-max is kept: it is 60`,
+    "to change it, too, add --iops-max N, or --iops-max 0 to remove it",
+  ]);
+  assertEquals(burst({ "iops-max": 40 }), [
+    `${cannot}; iops is kept: it is 50`,
+    "to change it, too, add --iops N",
+  ]);
+  assertEquals(burst({ iops: 77, "iops-max": 60 }), [cannot, undefined]);
+  const long = { iops: 50, "iops-max": 60, "iops-max-length": 9 };
+  const high = planRefusal(
+    "refused",
+    limited(long),
+    (given) => planDiskSet(request({ "iops-max": 5e14 }), given),
+  );
+  assertMatch(high.message, /iops-max-length is kept: it is 9$/);
   const commands = new Set<string>();
   planRefusal(
     "unsupported",
