@@ -8,9 +8,14 @@ import { backendOf, groupOf, isEmptied } from "../device/backend.ts";
 import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
-import { propertiesThere } from "../device/properties.ts";
-import { LIMIT_NAMES, limitsIn, noLimit } from "../device/io_limits.ts";
-import type { Again } from "../plan/addition.ts";
+import { type DeviceProperty, propertiesThere } from "../device/properties.ts";
+import {
+  type IoLimits,
+  LIMIT_NAMES,
+  limitsIn,
+  noLimit,
+} from "../device/io_limits.ts";
+import type { Again, OptionValues } from "../plan/addition.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
@@ -61,6 +66,31 @@ function uuidOf({ uuid }: DiskAdd, twin: DiskEntry): DiskAdd["uuid"] {
     : { ...uuid, value };
 }
 
+/** Limits as options: none where QEMU's value means no limit. */
+function limitOptions(limits: IoLimits): OptionValues {
+  return Object.fromEntries(
+    LIMIT_NAMES.flatMap((name) => {
+      const value = limits[name];
+      if (value === undefined) return [];
+      return [[name, value === noLimit(name) ? null : value]];
+    }),
+  );
+}
+
+const NO_LIMITS: OptionValues = Object.fromEntries(
+  LIMIT_NAMES.map((name) => [name, null]),
+);
+
+/** The properties that disks of a driver cannot have: QEMU tells none. */
+function notOf(driver: string | undefined): OptionValues {
+  const table: readonly DeviceProperty[] = DISK_PROPERTIES;
+  return Object.fromEntries(
+    table.filter(({ drivers }) =>
+      driver !== undefined && !drivers.includes(driver)
+    ).map(({ option }) => [option, null]),
+  );
+}
+
 /** The requested and the existing options of the disk. Pure. */
 export function diskOptions(
   facts: DiskAddFacts,
@@ -78,9 +108,6 @@ export function diskOptions(
   const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
   const { writeCache, properties = {}, place } = there;
   const { bus, scsiId } = twin.hvinfo;
-  const none = Object.fromEntries(
-    LIMIT_NAMES.map((name) => [name, noLimit(name)]),
-  );
   return {
     asked: {
       SOURCE: request.source,
@@ -93,7 +120,7 @@ export function diskOptions(
       // `--serial uuid` is the uuid of the disk that exists.
       ...givenProperties({ ...request, uuid: uuidOf(request, twin) }),
       via: request.via,
-      ...limits,
+      ...limitOptions(limits),
       "limit-group": request.limitGroup,
     },
     there: {
@@ -106,9 +133,10 @@ export function diskOptions(
         ? undefined
         : yesNo(readOnly ? "ro" : "rw"),
       ...propertiesThere(DISK_PROPERTIES, properties),
+      ...notOf(driverThere),
       via: live && viaOf(live.file, twin, own),
-      ...none,
-      ...limitsIn(live ?? {}),
+      ...NO_LIMITS,
+      ...limitOptions(limitsIn(live ?? {})),
       "limit-group": live && groupOf(qemu.block, live) || "none",
       ...(scsiId !== undefined && {
         slot: place?.scsiId ?? scsiId,

@@ -7,6 +7,7 @@
  */
 
 import { frontendId, groupOf, sharersOf } from "../device/backend.ts";
+import { parseDeviceId } from "../device/device_id.ts";
 import { type IoLimits, limitsIn, sameLimits } from "../device/io_limits.ts";
 import { titleOf } from "../device/select.ts";
 import { refuse, type Remark, remark, type ToldDevice } from "../errors.ts";
@@ -80,10 +81,10 @@ export function disksText(
 ): string {
   return backends.map((one) => {
     const entry = entryOf(facts, one);
-    const { qdev, device } = one;
-    return entry
-      ? titleOf(entry)
-      : `disk ${frontendId(qdev) ?? (device || qdev)}`;
+    if (entry) return titleOf(entry);
+    const name = frontendId(one.qdev) ?? (one.device || one.qdev);
+    // A device id of ours begins with its kind.
+    return parseDeviceId(name) ? name : `disk ${name}`;
   }).join(", ");
 }
 

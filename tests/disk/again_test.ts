@@ -70,7 +70,7 @@ Deno.test("planDiskAdd() changes nothing where all is as it was given", () => {
     },
     // Permissions and what comes along are no properties of the disk.
     { migratable: "not-needed", allowBacking: "/srv", controller: "lsi" },
-    { limits: { iops: 0 } },
+    { limits: { iops: 0, "iops-max-length": 1 } },
   ];
   for (const request of requests) {
     assertEquals(decide(request), [], JSON.stringify(request));
@@ -110,11 +110,16 @@ Deno.test("planDiskAdd() names each option that differs, and what is there", () 
       { settings: { cache: "writeback" } },
       "--cache is none (asked: writeback)",
     ],
-    [{ limits: { iops: 100 } }, "--iops is 0 (asked: 100)"],
+    [{ limits: { iops: 100 } }, "--iops is none (asked: 100)"],
+    // Only disks of other drivers have these.
+    [
+      { properties: { wwn: "0x1", "rotation-rate": 7200 } },
+      "--wwn is none (asked: 0x1), --rotation-rate is none (asked: 7200)",
+    ],
     [{ limitGroup: "g" }, "--limit-group is none (asked: g)"],
     [
       { name: "b", format: "qcow2", limits: { bps: 5 } },
-      "--format is raw (asked: qcow2), --bps is 0 (asked: 5), --name is data (asked: b)",
+      "--format is raw (asked: qcow2), --bps is none (asked: 5), --name is data (asked: b)",
     ],
   ];
   for (const [request, message] of cases) {

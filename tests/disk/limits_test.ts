@@ -7,6 +7,7 @@ import type { DiskSet } from "../../lib/disk/request.ts";
 import { type IoLimits, limitArguments } from "../../lib/device/io_limits.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
 import {
+  assert,
   disk,
   diskAdd,
   diskAddFacts,
@@ -264,6 +265,19 @@ Deno.test("planDiskSet() enters a group with the limits that it has", () => {
   const [{ code, message } = { code: "", message: "" }] = plan.warnings;
   assertEquals(code, "limits-shared");
   assertMatch(message, /^disk 0 shares its limits with disk 1: limit group g$/);
+  const shared = (id: string) => {
+    const [mine, other] = given.qemu.block;
+    assert(mine !== undefined && other !== undefined);
+    const qdev = `/machine/peripheral/${id}/virtio-backend`;
+    const block = [mine, { ...other, qdev }];
+    const qemu = { ...given.qemu, block };
+    const { warnings } = planDiskSet(grouped("g"), { ...given, qemu });
+    return warnings[0]?.message;
+  };
+  const unrecorded = idOf("disk", 7);
+  const says = "disk 0 shares its limits with";
+  assertEquals(shared(unrecorded), `${says} ${unrecorded}: limit group g`);
+  assertEquals(shared("data"), `${says} disk data: limit group g`);
 });
 
 Deno.test("planDiskSet() changes a group before a disk enters it", () => {

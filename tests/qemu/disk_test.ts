@@ -99,7 +99,7 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     assertMatch(list, /--queues is \d+ \(asked: 7\)/);
     assertEquals(
       list.replace(/ --queues is \d+/, " --queues is N"),
-      "--format is raw (asked: qcow2), --read-only is no (asked: yes), --queues is N (asked: 7), --iothread is none (asked: io7), --bps is 0 (asked: 1048576), --name is data (asked: b), --slot is 12 (asked: 13)",
+      "--format is raw (asked: qcow2), --read-only is no (asked: yes), --queues is N (asked: 7), --iothread is none (asked: io7), --bps is none (asked: 1048576), --name is data (asked: b), --slot is 12 (asked: 13)",
     );
     assertEquals(await snapshot(vm), now);
   });
