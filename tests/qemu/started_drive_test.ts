@@ -198,6 +198,8 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
       if (id === "ide0-cd0") {
         const dry = await set(vm, id, "--medium", two, "--dry-run");
         assertEquals([dry.status, dry.json.changed], [0, false], dry.stdout);
+        const told = dry.json.warnings.map(({ code }: Remark) => code);
+        assertEquals(told, ["medium-until-stop"]);
         assertEquals([await kvmCmd(vm), await nodes(vm, id)], [before, []]);
       }
       const { device, warnings } = await expectSet(vm, id, "--medium", two);
