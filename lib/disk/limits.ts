@@ -12,7 +12,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
-import { type HotplugError, refuse, type Remark } from "../errors.ts";
+import { refuse, type Remark } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import { absence } from "../plan/compare_entry.ts";
 import {
@@ -20,11 +20,9 @@ import {
   refuseMissingCommands,
 } from "../plan/requirements.ts";
 import {
-  exclusiveFault,
   type IoLimits,
   isLimited,
   LIMIT_NAMES,
-  limitsFault,
   limitsIn,
   mergeLimits,
   noLimit,
@@ -35,6 +33,7 @@ import type { BlockBackend } from "../qmp/commands.ts";
 import { defined } from "../state/defined.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
+import { changedLimits } from "./changed_limits.ts";
 import {
   chooseDisk,
   type ChosenDisk,
@@ -56,48 +55,6 @@ import type { DiskAdd, DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 import { type DiskNotes, diskNotes } from "./note.ts";
-
-/** The refusal of limits of which only some were given now. */
-function unfit(
-  fault: string,
-  limits: IoLimits,
-  change: IoLimits,
-): HotplugError {
-  const words = fault.split(" ");
-  const kept = LIMIT_NAMES.filter((name) =>
-    words.includes(name) && change[name] === undefined &&
-    limits[name] !== undefined
-  );
-  const told = kept.map((name) => `; ${name} is kept: it is ${limits[name]}`);
-  const ways = kept.map((name) =>
-    name.endsWith("-max")
-      ? `--${name} N, or --${name} 0 to remove it`
-      : `--${name} N`
-  ).join(", ");
-  return refuse(
-    `Cannot set these limits: ${fault}${told.join("")}`,
-    kept.length > 0 ? `to change it, too, add ${ways}` : undefined,
-  );
-}
-
-/**
- * All limits after a change.
- *
- * @throws {HotplugError} `refused` if QEMU does not accept them together
- */
-function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
-  const limits = mergeLimits(now, change);
-  const fault = limitsFault(limits);
-  if (fault === undefined) return limits;
-  const both = fault.startsWith("bps") ? "bps" : "iops";
-  if (exclusiveFault(limits) === undefined) {
-    throw unfit(fault, limits, change);
-  }
-  throw refuse(
-    `Cannot set these limits: ${fault}`,
-    `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
-  );
-}
 
 /** The limits of a disk, and the group that shares them. */
 export type Limited = Pick<DiskNotes, "limits" | "limitGroup">;
