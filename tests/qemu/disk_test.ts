@@ -332,7 +332,7 @@ eachRelease("disk add chooses slots and ids", async (vm) => {
   const { json } = await tool(vm, "disk", "add", vm.name, third, ...other);
   assertEquals(
     json.error.message.split(", but differs: ")[1],
-    "--cache is none (asked: writethrough), --aio is native (asked: threads), --discard is unmap (asked: ignore), --queues is 2 (asked: 3), --iothread is io1 (asked: io0), --iops is 100 (asked: 0)",
+    "--cache is none (asked: writethrough), --aio is native (asked: threads), --discard is unmap (asked: ignore), --queues is 2 (asked: 3), --iothread is io1 (asked: io0), --iops is 100 (asked: none)",
   );
   for (const index of ["-1", "-1", "0"]) {
     assertEquals((await tool(vm, "disk", "remove", vm.name, index)).status, 0);

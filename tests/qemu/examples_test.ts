@@ -27,7 +27,7 @@ function placesIn({ runDir, layout }: Vm): Record<string, string> {
 
 /** Those that end otherwise here: no such device, nobody there, no time. */
 const STATUS: Readonly<Record<string, number>> = {
-  "kvm-hotplug disk set vm1.example.com cd --medium none": 3,
+  "kvm-hotplug disk set vm1.example.com cdrom1 --medium none": 3,
   "kvm-hotplug events vm1.example.com --until DEVICE_DELETED --for 60 --json":
     4,
 };
