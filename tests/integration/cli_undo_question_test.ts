@@ -47,7 +47,7 @@ Deno.test("disk add refused by a question changes nothing", async () => {
     await add(vm, "--dry-run");
     for (const { command } of vm.peer.calls) questions.add(command);
   }
-  assertEquals(questions.size, 12);
+  assertEquals(questions.size, 11);
   for (const question of questions) {
     for (const close of ["before-reply", "after-reply"] as const) {
       await using vm = prepared();
