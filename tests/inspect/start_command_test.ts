@@ -283,12 +283,16 @@ Deno.test("startCommand() runs QEMU as whom it was meant to run", () => {
     "-run-with",
     "user=4001:4001,chroot=/run/g/kvm-hypervisor/chroot/vm1",
   ]);
-  const argv = ["qemu", "-run-with", "user=x,chroot=/c", "-S"];
-  const qemu = { ...facts().qemu, process: { pid: 1, argv } };
-  assertEquals(added(runtime({ hvparams: pool }), { qemu }), [
-    "-run-with",
-    "user=x,chroot=/c",
-  ]);
+  for (
+    const confined of [
+      ["-run-with", "user=x,chroot=/c"],
+      ["-runas", "x", "-chroot", "/c"],
+    ]
+  ) {
+    const argv = ["qemu", ...confined, "-S"];
+    const qemu = { ...facts().qemu, process: { pid: 1, argv } };
+    assertEquals(added(runtime({ hvparams: pool }), { qemu }), confined);
+  }
 });
 
 Deno.test("startCommand() has each monitor once", () => {
