@@ -51,7 +51,7 @@ async function copy(from: string, to: string): Promise<void> {
 }
 
 /** Copies a program or library to its own path below a root, with all it needs. */
-async function copyProgram(path: string, root: string): Promise<void> {
+export async function copyProgram(path: string, root: string): Promise<void> {
   const needed = await host("ldd", path);
   const libraries = [...needed.matchAll(/(\/\S+) \(0x/g)].map((one) => one[1]);
   for (const file of [path, ...libraries]) {
