@@ -18,6 +18,14 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** Whether two neighbouring letters changed places, and nothing else did. */
+function isSwapped(a: string, b: string): boolean {
+  const i = commonPrefix(a, b);
+  const [one = "", other = ""] = a.slice(i, i + 2);
+  return other !== "" &&
+    b === a.slice(0, i) + other + one + a.slice(i + 2);
+}
+
 /** Longer words are not compared. */
 const MAX_LENGTH = 64;
 
@@ -37,7 +45,7 @@ function apart(a: string, b: string): readonly [string, string] {
 
 function compare(word: string, one: string) {
   const [a, b] = apart(word, one);
-  const far = distance(a, b);
+  const far = isSwapped(a, b) ? 1 : distance(a, b);
   const isNear = far <= Math.max(1, Math.floor(a.length / 3));
   return { one, far, isNear, same: commonPrefix(a, b) };
 }
