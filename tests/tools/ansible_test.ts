@@ -21,9 +21,17 @@ Deno.test("literal() writes values as Python does", () => {
     literal({ a: true, b: ["x", 1], c: {} }),
     '{"a": True, "b": ["x", 1], "c": {}}',
   );
-  const long = ["one".repeat(10), "two".repeat(10), "six".repeat(10)];
-  const lines = long.map((word) => `        "${word}",\n`).join("");
-  assertEquals(literal({ long }), `{\n    "long": [\n${lines}    ],\n}`);
+  const [one, two, six] = ["1".repeat(30), "2".repeat(30), "6".repeat(30)];
+  assertEquals(
+    literal({ long: [one, two, six], a: 1 }),
+    `{
+    "long": [
+        "${one}", "${two}",
+        "${six}",
+    ],
+    "a": 1,
+}`,
+  );
 });
 
 Deno.test("yamlTexts() folds texts that are long or that YAML reads", () => {

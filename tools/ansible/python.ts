@@ -12,7 +12,12 @@ export type Value =
   | readonly Value[]
   | { readonly [key: string]: Value };
 
-/** A value as a Python literal, one member a line if it is long. */
+const WIDTH = 76;
+
+/**
+ * A value as a Python literal. If it is long, a dictionary has one member a
+ * line, and a list as many as there is room for.
+ */
 export function literal(value: Value, indent = ""): string {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value !== "object") return JSON.stringify(value);
@@ -26,16 +31,16 @@ export function literal(value: Value, indent = ""): string {
   const [open, close] = isList ? "[]" : "{}";
   const line = `${open}${words.join(", ")}${close}`;
   if (indent.length + line.length < 70 && !line.includes("\n")) return line;
-  const lines = words.map((one) => `${inner}${one},\n`).join("");
+  const members = words.map((one) => `${one},`);
+  const lines = (isList ? folded(members, WIDTH - inner.length) : members)
+    .map((one) => `${inner}${one}\n`).join("");
   return `${open}\n${lines}${indent}${close}`;
 }
 
-const WIDTH = 76;
-
-/** The words of a text, in lines that are not too long. */
-function wrapped(text: string, width: number): string[] {
+/** Words in lines that are not too long. */
+function folded(words: readonly string[], width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  for (const word of words) {
     const last = lines.at(-1);
     if (last !== undefined && last.length + word.length < width) {
       lines[lines.length - 1] = `${last} ${word}`;
@@ -51,7 +56,7 @@ const PLAIN = /^[A-Z]\w* [\w ,.;()-]*$/;
 export function yamlTexts(texts: readonly string[], indent: string): string {
   const inner = `${indent}  `;
   return texts.map((text) => {
-    const lines = wrapped(text, WIDTH - inner.length);
+    const lines = folded(text.split(/\s+/), WIDTH - inner.length);
     if (lines.length === 1 && PLAIN.test(text)) return `${indent}- ${text}\n`;
     return `${indent}- >-\n${lines.map((one) => `${inner}${one}\n`).join("")}`;
   }).join("");

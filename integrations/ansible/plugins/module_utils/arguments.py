@@ -23,12 +23,7 @@ COMMON = {
 
 # The long options of every command.
 OPTIONS = [
-    "run-dir",
-    "qmp",
-    "state",
-    "timeout",
-    "unplug-timeout",
-    "lock-timeout",
+    "run-dir", "qmp", "state", "timeout", "unplug-timeout", "lock-timeout",
     "log",
 ]
 

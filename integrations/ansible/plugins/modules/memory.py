@@ -145,8 +145,7 @@ def main():
         argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_if=[
-            ["state", "present", ["size"]],
-            ["state", "absent", ["memory"]],
+            ["state", "present", ["size"]], ["state", "absent", ["memory"]],
         ],
     )
     memory(Tool(module, COMMANDS))

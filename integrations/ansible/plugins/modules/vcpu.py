@@ -117,8 +117,7 @@ def main():
         argument_spec=dict(COMMON, **ARGUMENTS),
         supports_check_mode=True,
         required_if=[
-            ["state", "present", ["count"]],
-            ["state", "absent", ["vcpu"]],
+            ["state", "present", ["count"]], ["state", "absent", ["vcpu"]],
         ],
     )
     vcpu(Tool(module, COMMANDS))
