@@ -267,8 +267,9 @@ export async function sweepTool(
   const whole = await learn(bench, scenario);
   const messages = await dialogue(bench, scenario);
   const tally = new Tally();
-  // Before and after a message in turn; few do for the other menders.
-  const chosen = mender === "repair" ? [0, 5, 6] : [3];
+  // Two commands and their replies are eight points. After a command is the
+  // same instant as before its reply, after a reply as before the next command.
+  const chosen = mender === "repair" ? [0, 3, 6] : [1];
   const { isTried = (k: number) => chosen.includes(k % 8) } = scenario;
   const points = pointsOf(messages).filter((_, k) => FULL || isTried(k));
   for (const point of points) {
