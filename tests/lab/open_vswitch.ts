@@ -32,6 +32,9 @@ export interface OwnPort {
   readonly tag?: number;
 }
 
+/** By these variables its programs find each other. */
+const FOLDERS = ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR"];
+
 /** A running Open vSwitch. Disposing ends it. */
 export class OpenVswitch implements AsyncDisposable {
   readonly #daemons: readonly WatchedProcess[];
@@ -48,9 +51,7 @@ export class OpenVswitch implements AsyncDisposable {
    */
   static async start(folder: string): Promise<OpenVswitch> {
     await Deno.mkdir(folder);
-    for (const name of ["OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR"]) {
-      Deno.env.set(name, folder);
-    }
+    for (const name of FOLDERS) Deno.env.set(name, folder);
     const [data, socket] = [`${folder}/conf.db`, `${folder}/db.sock`];
     await host("ovsdb-tool", "create", data, SCHEMA);
     const database = daemon("ovsdb-server", [data, `--remote=punix:${socket}`]);
@@ -96,5 +97,7 @@ export class OpenVswitch implements AsyncDisposable {
       if (name !== "") await this.control("del-br", name);
     }
     for (const one of this.#daemons) await one.kill();
+    // Other test files run in this process.
+    for (const name of FOLDERS) Deno.env.delete(name);
   }
 }
