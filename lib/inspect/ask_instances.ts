@@ -104,7 +104,7 @@ async function sideBySide<T>(
   for (let before = done; !isOver(); before = done) {
     const end = Promise.all(workers).then(() => true);
     if (await within(end, LONG_MS)) return;
-    if (before === done) begin();
+    if (before === done && !isOver()) begin();
   }
 }
 
@@ -195,15 +195,15 @@ class Round<S extends Subject, T> {
       this.#messages++;
       this.#options.trace?.(...message);
     };
-    const options = {
-      ...this.#options,
-      ...{ timeoutMs, trace, holdersOf: () => NOBODY },
-    };
+    const options = { ...this.#options, trace, holdersOf: () => NOBODY };
+    const end = performance.now() + timeoutMs;
     let isOver = false;
     const asking = sideBySide(all, async (one) => {
       const subject = begin(one);
       if (subject === undefined) return;
-      const asked = await askOne(subject, options);
+      // One that begins late must not hold the monitor when all is over.
+      const leftMs = Math.max(end - performance.now(), QUIET_MS);
+      const asked = await askOne(subject, { ...options, timeoutMs: leftMs });
       if (asked !== SILENT) await this.#tell(subject, asked);
     }, { isOver: () => isOver }).then(() => true);
     let heard;
