@@ -137,34 +137,50 @@ export function limitArguments(limits: IoLimits): Json {
   );
 }
 
+/** Why limits cannot be set together. */
+export interface LimitsFault {
+  /** For people. */
+  readonly why: string;
+  /** The limits that it is about, given or missing. */
+  readonly names: readonly LimitName[];
+}
+
 /**
  * Why QEMU would refuse a burst with its rate and its length; undefined if it
  * accepts them.
  */
-function burstFault(limits: IoLimits, name: RateName): string | undefined {
-  const { [name]: rate = 0, [`${name}-max` as const]: burst = 0 } = limits;
-  const { [`${name}-max-length` as const]: length = 1 } = limits;
+function burstFault(limits: IoLimits, name: RateName): LimitsFault | undefined {
+  const [max, long] = [`${name}-max`, `${name}-max-length`] as const;
+  const { [name]: rate = 0, [max]: burst = 0, [long]: length = 1 } = limits;
   if (burst === 0) {
-    return length > 1 ? `${name}-max-length needs ${name}-max` : undefined;
+    if (length <= 1) return undefined;
+    return { why: `${long} needs ${max}`, names: [long, max] };
   }
-  if (rate === 0) return `${name}-max needs ${name}`;
-  if (burst < rate) return `${name}-max must not be below ${name}`;
-  return burst * length > MAX_LIMIT
-    ? `${name}-max is too high for ${name}-max-length ${length}`
-    : undefined;
+  if (rate === 0) return { why: `${max} needs ${name}`, names: [max, name] };
+  if (burst < rate) {
+    return { why: `${max} must not be below ${name}`, names: [max, name] };
+  }
+  if (burst * length <= MAX_LIMIT) return undefined;
+  const why = `${max} is too high for ${long} ${length}`;
+  return { why, names: [max, long] };
 }
 
 /**
  * Why limits exclude each other; undefined if they do not. A limit for both
  * directions and one for a single direction do.
  */
-export function exclusiveFault(limits: IoLimits): string | undefined {
+export function exclusiveFault(
+  limits: IoLimits,
+): LimitsFault & { readonly both: "iops" | "bps" } | undefined {
   for (const both of ["iops", "bps"] as const) {
     for (const end of ["", "-max"] as const) {
       const single = ([`${both}-read${end}`, `${both}-write${end}`] as const)
         .find((name) => limits[name]);
-      if (limits[`${both}${end}`] && single !== undefined) {
-        return `${both}${end} limits reads and writes together, so it cannot be combined with ${single}`;
+      const name = `${both}${end}` as const;
+      if (limits[name] && single !== undefined) {
+        const why =
+          `${name} limits reads and writes together, so it cannot be combined with ${single}`;
+        return { why, names: [name, single], both };
       }
     }
   }
@@ -175,11 +191,12 @@ export function exclusiveFault(limits: IoLimits): string | undefined {
  * Why QEMU would refuse limits, undefined if it accepts them: some exclude each
  * other, and a burst needs a rate (util/throttle.c, throttle_is_valid).
  */
-export function limitsFault(limits: IoLimits): string | undefined {
+export function limitsFault(limits: IoLimits): LimitsFault | undefined {
   const fault = exclusiveFault(limits);
   if (fault !== undefined) return fault;
   if (limits["iops-size"] && !hasIops(limits)) {
-    return "iops-size needs a limit of operations";
+    const why = "iops-size needs a limit of operations";
+    return { why, names: ["iops-size"] };
   }
   return RATE_NAMES.map((name) => burstFault(limits, name))
     .find((fault) => fault !== undefined);

@@ -7,7 +7,7 @@
 import {
   exclusiveFault,
   type IoLimits,
-  LIMIT_NAMES,
+  type LimitsFault,
   limitsFault,
   mergeLimits,
 } from "../device/io_limits.ts";
@@ -15,14 +15,12 @@ import { type HotplugError, refuse } from "../errors.ts";
 
 /** The refusal of limits of which only some were given now. */
 function unfit(
-  fault: string,
+  { why, names }: LimitsFault,
   limits: IoLimits,
   change: IoLimits,
 ): HotplugError {
-  const words = fault.split(" ");
-  const kept = LIMIT_NAMES.filter((name) =>
-    words.includes(name) && change[name] === undefined &&
-    limits[name] !== undefined
+  const kept = names.filter((name) =>
+    change[name] === undefined && limits[name] !== undefined
   );
   const told = kept.map((name) => `; ${name} is kept: it is ${limits[name]}`);
   const ways = kept.map((name) =>
@@ -31,7 +29,7 @@ function unfit(
       : `--${name} N`
   ).join(", ");
   return refuse(
-    `Cannot set these limits: ${fault}${told.join("")}`,
+    `Cannot set these limits: ${why}${told.join("")}`,
     kept.length > 0 ? `to change it, too, add ${ways}` : undefined,
   );
 }
@@ -43,14 +41,15 @@ function unfit(
  */
 export function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   const limits = mergeLimits(now, change);
-  const fault = limitsFault(limits);
-  if (fault === undefined) return limits;
-  const both = fault.startsWith("bps") ? "bps" : "iops";
-  if (exclusiveFault(limits) === undefined) {
-    throw unfit(fault, limits, change);
+  const exclusive = exclusiveFault(limits);
+  if (exclusive !== undefined) {
+    const { why, both } = exclusive;
+    throw refuse(
+      `Cannot set these limits: ${why}`,
+      `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
+    );
   }
-  throw refuse(
-    `Cannot set these limits: ${fault}`,
-    `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
-  );
+  const fault = limitsFault(limits);
+  if (fault !== undefined) throw unfit(fault, limits, change);
+  return limits;
 }

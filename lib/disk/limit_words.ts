@@ -9,6 +9,7 @@ import {
   type IoLimits,
   LIMIT_NAMES,
   type LimitName,
+  type LimitsFault,
   limitUnit,
   MAX_LIMIT,
   RATE_NAMES,
@@ -86,7 +87,7 @@ export const limitGroup = textThat(
  */
 export function limitsOf(
   invocation: Invocation,
-  faultOf: (limits: IoLimits) => string | undefined,
+  faultOf: (limits: IoLimits) => LimitsFault | undefined,
 ): IoLimits | undefined {
   const limits: IoLimits = defined(Object.fromEntries(
     LIMIT_OPTIONS.map((one) => [one.name, amount(invocation, one)]),
@@ -94,5 +95,5 @@ export function limitsOf(
   if (Object.keys(limits).length === 0) return undefined;
   const fault = faultOf(limits);
   if (fault === undefined) return limits;
-  throw usage(`Cannot set these limits: ${fault}`);
+  throw usage(`Cannot set these limits: ${fault.why}`);
 }

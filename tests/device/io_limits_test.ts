@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import {
+  type IoLimits,
   limitArguments,
+  type LimitName,
   limitsFault,
   limitsIn,
   mergeLimits,
@@ -32,8 +34,9 @@ Deno.test("mergeLimits() takes 0 for no limit", () => {
 Deno.test("limitsFault() tells both directions from a single one", () => {
   assertEquals(limitsFault({ iops: 5, "bps-read": 6 }), undefined);
   assertEquals(limitsFault({ iops: 5, "iops-write": 0 }), undefined);
-  assertEquals(typeof limitsFault({ iops: 5, "iops-write": 6 }), "string");
-  assertEquals(typeof limitsFault({ bps: 5, "bps-read": 6 }), "string");
+  const names = (limits: IoLimits) => limitsFault(limits)?.names;
+  assertEquals(names({ iops: 5, "iops-write": 6 }), ["iops", "iops-write"]);
+  assertEquals(names({ bps: 5, "bps-read": 6 }), ["bps", "bps-read"]);
 });
 
 Deno.test("limitArguments() has bursts, and ends those that are not given", () => {
@@ -66,16 +69,22 @@ Deno.test("mergeLimits() ends a burst with its rate", () => {
 });
 
 Deno.test("limitsFault() refuses a burst without its rate, or below it", () => {
-  const wrong = [
-    { "iops-max": 5 },
-    { iops: 5, "iops-max": 4 },
-    { iops: 5, "iops-max-length": 2 },
-    { bps: 5, "iops-size": 512 },
-    { iops: 5, "iops-max": 9, "iops-read-max": 9 },
-    { bps: 5, "bps-max": 1e14, "bps-max-length": 100 },
+  const wrong: [IoLimits, names: LimitName[]][] = [
+    [{ "iops-max": 5 }, ["iops-max", "iops"]],
+    [{ iops: 5, "iops-max": 4 }, ["iops-max", "iops"]],
+    [{ iops: 5, "iops-max-length": 2 }, ["iops-max-length", "iops-max"]],
+    [{ bps: 5, "iops-size": 512 }, ["iops-size"]],
+    [
+      { iops: 5, "iops-max": 9, "iops-read-max": 9 },
+      ["iops-max", "iops-read-max"],
+    ],
+    [
+      { bps: 5, "bps-max": 1e14, "bps-max-length": 100 },
+      ["bps-max", "bps-max-length"],
+    ],
   ];
-  for (const limits of wrong) {
-    assertEquals(typeof limitsFault(limits), "string", JSON.stringify(limits));
+  for (const [limits, names] of wrong) {
+    assertEquals(limitsFault(limits)?.names, names);
   }
   const right = { iops: 5, "iops-max": 5, "iops-max-length": 60 };
   assertEquals(limitsFault(right), undefined);
