@@ -16,9 +16,19 @@ import {
   state,
   theirRemoval,
 } from "../lab/ganeti_node.ts";
+import { rewrite } from "../lab/live.ts";
 import { bridgedNic, type Doc } from "../lab/noded.ts";
 import { tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
+
+const OTHER_DISK = DISK.replace(/^d0/, "d1");
+
+/** Records hvparams as a start of Ganeti with other ones does. */
+async function setHvparams(vm: Vm, more: Doc): Promise<void> {
+  await rewrite(vm, ([command, nics, hvparams, ...rest]) => [
+    ...[command, nics, { ...hvparams as Doc, ...more }, ...rest],
+  ]);
+}
 
 besideGaneti(
   "hotremove calls a disk gone only if QEMU has nothing of it",
@@ -56,7 +66,7 @@ besideGaneti(
     assertEquals(gone.status, 0, gone.stdout);
     assertEquals(await ours(remove), [true, null]);
     // As another disk of the instance it is open, too.
-    const other = { ...disk, uuid: DISK.replace(/^d0/, "d1") };
+    const other = { ...disk, uuid: OTHER_DISK };
     const add = [instance, "hotadd", "disk", other, [link, null], 0];
     assertEquals(await ours(add), [true, null]);
     await refused(0, disk, /open, which is recorded as disk 0/);
@@ -191,14 +201,12 @@ besideGaneti(
     const { vm, noded, ours, instance } = node;
     await noded.call("hotplug_supported", [instance]);
     // With it comes the controller.
-    const first = await node.disk(DISK.replace(/^d0/, "d1"), 1);
+    const first = await node.disk(OTHER_DISK, 1);
     const words = ["--driver", "scsi-hd", "--controller", "virtio-scsi-pci"];
     const path = first.logical_id[1];
     const made = await tool(vm, "disk", "add", NAME, path, ...words);
     assertEquals(made.status, 0, made.stdout);
-    const runtime = JSON.parse(await Deno.readTextFile(vm.runtimePath));
-    runtime[2].disk_type = "scsi-hd";
-    await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+    await setHvparams(vm, { disk_type: "scsi-hd" });
     const disk = await node.disk(DISK, 0);
     const link = await assemble(node, disk, 0);
     const add = [instance, "hotadd", "disk", disk, [link, null], 0];
@@ -302,16 +310,15 @@ besideGaneti(
   async (node) => {
     const { vm, noded, ours, instance } = node;
     await noded.call("hotplug_supported", [instance]);
-    const runtime = JSON.parse(await Deno.readTextFile(vm.runtimePath));
     const native = { disk_aio: "native", disk_cache: "none" };
-    Object.assign(runtime[2], { ...native, virtio_disk_iothreads: 1 });
-    await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+    await setHvparams(vm, { ...native, virtio_disk_iothreads: 1 });
+    const [started] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
     const iothreadOf = async (uuid: string) => {
       const path = `/machine/peripheral/disk-${uuid.slice(0, 18)}`;
       const args = { path, property: "iothread" };
       return await vm.qmp.execute("qom-get", args);
     };
-    for (const [index, uuid] of [DISK, DISK.replace(/^d0/, "d1")].entries()) {
+    for (const [index, uuid] of [DISK, OTHER_DISK].entries()) {
       const disk = await node.disk(uuid, index);
       const link = await assemble(node, disk, index);
       const add = [instance, "hotadd", "disk", disk, [link, null], index];
@@ -320,7 +327,7 @@ besideGaneti(
     }
     const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
     const words = ["-object", "iothread,id=iothread0"];
-    assertEquals(command, [...runtime[0], ...words]);
+    assertEquals(command, [...started, ...words]);
     const { status, json } = await tool(vm, "list", NAME);
     const shown = json.devices.map((one: Doc) => one.status);
     assertEquals([status, shown], [0, ["ok", "ok"]]);
@@ -384,7 +391,7 @@ besideGaneti(
     const { vm, noded, ours, instance } = node;
     await noded.call("hotplug_supported", [instance]);
     const before = JSON.parse(await Deno.readTextFile(vm.runtimePath));
-    const firmware = await node.disk(DISK.replace(/^d0/, "d1"), 0);
+    const firmware = await node.disk(OTHER_DISK, 0);
     const entry = [{ ...firmware, role: "firmware" }, "/nowhere", null];
     const rng = { driver: "virtio-rng-pci", id: "vmem0" };
     await vm.qmp.execute("device_add", rng);
